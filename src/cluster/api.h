@@ -1,0 +1,74 @@
+// What the rest of Millrace knows of the cluster: the committed metadata (a pure state machine fed by
+// the metadata log in the bucket) and the way to change it.
+//
+// Every change is a batch of Records committed as part of one create-only entry meta/log/<seq> by the
+// controller (group commit). A batch is applied whole or refused whole, by the same pure check on every
+// node: `MetadataState::apply` (state.h). Nothing is visible in `state()` before it is durable.
+//
+// One thread: the cluster's executor. References into state() are invalid after any co_await.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/metrics.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "base/strong.h"
+#include "base/task.h"
+#include "base/uuid.h"
+#include "cluster/records.h"
+#include "cluster/state.h"
+#include "object/store.h"
+
+namespace millrace::cluster {
+
+struct ClusterOptions {
+  std::int32_t broker_id = 1;
+  // What Metadata responses advertise.
+  std::string advertised_host = "127.0.0.1";
+  std::uint16_t advertised_port = 9092;
+  std::string rack;
+};
+
+class Cluster {
+ public:
+  virtual ~Cluster() = default;
+
+  // The committed state.
+  virtual const MetadataState& state() const = 0;
+  // Pulsed after each entry that was applied.
+  virtual Event& changed() = 0;
+  virtual const Uuid& cluster_id() const = 0;
+  virtual std::int32_t broker_id() const = 0;
+  // This process' incarnation: the log number of its Register entry (rule 14).
+  virtual Incarnation incarnation() const = 0;
+
+  // Commits `records` as one unit, after the state machine accepted them. kExists/kNotFound/kInvalid:
+  // refused, nothing was written. kFenced: this incarnation is over; stop serving.
+  virtual Task<Result<LogSeq>> commit(std::vector<Record> records) = 0;
+
+  // Conveniences over commit():
+  // Assigns ids, and every partition to a live broker (AssignLeader, epoch 0, base 0).
+  virtual Task<Result<Uuid>> create_topic(NewTopicSpec topic) = 0;
+  virtual Task<Result<void>> delete_topic(Uuid topic_id) = 0;
+  virtual Task<Result<void>> create_partitions(Uuid topic_id, std::int32_t total) = 0;
+  virtual Task<Result<void>> alter_topic_config(Uuid topic_id, ConfigChanges changes) = 0;
+  // A fresh producer id, never given before (blocks of 1000 are committed ahead).
+  virtual Task<Result<std::int64_t>> allocate_producer_id() = 0;
+
+  // Ends background work. Does not unregister: the next start fences this incarnation.
+  virtual Task<void> stop() = 0;
+};
+
+// Opens or creates the cluster in the bucket: checks `format`, loads the newest snapshot, replays the
+// log, claims the controller role, registers a new incarnation (which fences this broker's previous one
+// in the same entry). Recovery of the previous incarnation's WAL is storage's work.
+Task<Result<std::unique_ptr<Cluster>>> open_cluster(Executor executor, Clock& clock, Random& random,
+                                                    object::Store& store, Metrics& metrics, ClusterOptions options);
+
+}  // namespace millrace::cluster

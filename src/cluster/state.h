@@ -1,0 +1,111 @@
+// MetadataState: the pure state machine of the metadata log. Given the same entries, every node has the
+// same state; `apply` is the only way to change it and refuses a batch whole, for the reasons that the bucket
+// protocol's rules give. No I/O, no clock.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "cluster/records.h"
+
+namespace millrace::cluster {
+
+enum class IncarnationPhase : std::uint8_t { kLive, kFenced, kRecovered };
+
+struct IncarnationState {
+  IncarnationPhase phase = IncarnationPhase::kLive;
+  WalKind wal_kind = WalKind::kBucket;
+  SlotNumber floor{1};                  // first slot that no registered object replaces (rule 7)
+  std::optional<SlotNumber> seal_slot;  // once recovered: the log of this WAL is [.., seal_slot)
+};
+
+struct BrokerState {
+  std::int32_t id = 0;
+  std::string host;
+  std::uint16_t port = 0;
+  std::string rack;
+  Incarnation current;
+  std::map<Incarnation, IncarnationState> incarnations;  // those whose slots may still be needed
+};
+
+struct EpochStart {
+  std::int32_t epoch = 0;
+  std::int64_t start_offset = 0;
+};
+
+struct PartitionState {
+  // Nobody leads between Release/Recovered and AssignLeader.
+  std::optional<std::int32_t> leader_broker;
+  Incarnation leader_incarnation;
+  std::int32_t leader_epoch = -1;
+  std::int64_t base_offset = 0;  // where the current epoch began
+  std::int64_t end_offset = 0;   // where the last closed epoch ended: next base
+  std::int64_t log_start_offset = 0;
+  std::vector<EpochStart> epochs;  // ascending
+  // Extents of registered objects in offset order, without overlap; the object key by index.
+  struct ObjectExtent {
+    Extent extent;
+    std::string key;
+  };
+  std::map<std::int64_t, ObjectExtent> extents;  // by base offset
+  std::optional<StateExtent> state;              // newest checkpoint of producer state
+  std::string state_key;
+};
+
+struct TopicState {
+  Uuid id;
+  std::string name;
+  std::map<std::string, std::string> configs;  // only what was set
+  std::int64_t created_ms = 0;
+  std::vector<PartitionState> partitions;
+};
+
+struct ObjectState {
+  LogSeq birth;
+  std::uint64_t size_bytes = 0;
+  std::uint32_t live_references = 0;  // extents and state extents that are still reachable
+};
+
+class MetadataState {
+ public:
+  // Applies one committed entry's records, or refuses all of them with the reason. `seq` is the entry's number.
+  Result<void> apply(LogSeq seq, std::span<const Record> records);
+  // The same check on a copy-free dry run: what commit() asks before writing.
+  Result<void> check(LogSeq seq, std::span<const Record> records) const;
+
+  LogSeq applied() const { return applied_; }
+  std::uint64_t controller_epoch() const { return controller_epoch_; }
+  std::int32_t controller_id() const { return controller_id_; }
+  const std::map<std::int32_t, BrokerState>& brokers() const { return brokers_; }
+  const std::map<std::string, Uuid, std::less<>>& topic_ids() const { return topic_ids_; }  // by name
+  const TopicState* topic(const Uuid& id) const;
+  const TopicState* topic_by_name(std::string_view name) const;
+  const PartitionState* partition(const PartitionId& id) const;
+  const std::unordered_map<std::string, ObjectState>& objects() const { return objects_; }
+  std::int64_t next_producer_id() const { return next_producer_id_; }
+  LogSeq orphan_floor() const { return orphan_floor_; }
+
+  // Snapshot bytes (docs/formats/metadata-log.md), and back.
+  std::string serialize() const;
+  static Result<MetadataState> deserialize(std::string_view bytes);
+
+ private:
+  friend class MetadataApplier;  // state_apply.cc: one function per record
+  LogSeq applied_;
+  std::uint64_t controller_epoch_ = 0;
+  std::int32_t controller_id_ = -1;
+  std::map<std::int32_t, BrokerState> brokers_;
+  std::map<std::string, Uuid, std::less<>> topic_ids_;
+  std::unordered_map<Uuid, TopicState> topics_;
+  std::unordered_map<std::string, ObjectState> objects_;
+  std::int64_t next_producer_id_ = 0;
+  LogSeq orphan_floor_;
+};
+
+}  // namespace millrace::cluster

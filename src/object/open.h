@@ -1,0 +1,18 @@
+// Opens the bucket that a URL names: file://DIR[?sync=on|off] (a path without scheme is a DIR) or mem:.
+// file:// acknowledges after fsync of file and directory; sync=off acknowledges from the page cache.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/metrics.h"
+#include "base/task.h"
+#include "object/store.h"
+
+namespace millrace::object {
+
+// Errors name the URL and the remedy: unknown scheme or option (kInvalid), directory not writable
+// (kDenied), directory held by another process (kExists, with its pid).
+Result<std::unique_ptr<Store>> open_store(std::string url, Executor executor, BlockingPool& files, Metrics& metrics);
+
+}  // namespace millrace::object
