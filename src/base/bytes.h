@@ -46,6 +46,7 @@ class Slice {
   bool empty() const { return size_ == 0; }
   std::string_view view() const { return {data_, size_}; }
   operator std::string_view() const { return view(); }  // NOLINT: a Slice reads like its bytes
+  friend bool operator==(const Slice& a, const Slice& b) { return a.view() == b.view(); }
 
   // Only for the writer that made the buffer, before anyone else sees it.
   char* mutable_data() { return data_; }
