@@ -37,6 +37,7 @@ struct Field {
   std::int16_t first_nullable = 0;
   std::int16_t tag_number = -1;
   bool drop_silently = false;
+  bool wide_length = false;
 
   constexpr bool in(std::int16_t version) const { return version >= first && version <= last; }
   constexpr bool tagged() const { return tag_number >= 0; }
@@ -51,6 +52,11 @@ struct Field {
     copy.first_nullable = version;
     return copy;
   }
+  constexpr Field bytes() const {
+    Field copy = *this;
+    copy.wide_length = true;
+    return copy;
+  }
   constexpr Field ignorable() const {
     Field copy = *this;
     copy.drop_silently = true;
@@ -58,6 +64,8 @@ struct Field {
   }
 };
 
+// "bytes" fields: as strings, but with a 4-byte length before KIP-482.
+constexpr Field bytes() { return {.wide_length = true}; }
 constexpr Field always() { return {}; }
 constexpr Field since(std::int16_t version) { return {.first = version}; }
 constexpr Field until(std::int16_t version) { return {.last = version}; }

@@ -33,7 +33,7 @@ struct ConsumerProtocolSubscription {
 
   static void visit(auto& a, auto& m) {
     a("topics", m.topics);
-    a("user_data", m.user_data);
+    a("user_data", m.user_data, bytes());
     a("owned_partitions", m.owned_partitions, since(1).ignorable());
     a("generation_id", m.generation_id, since(2).ignorable());
     a("rack_id", m.rack_id, since(3).ignorable());
@@ -60,7 +60,7 @@ struct ConsumerProtocolAssignment {
 
   static void visit(auto& a, auto& m) {
     a("assigned_partitions", m.assigned_partitions);
-    a("user_data", m.user_data);
+    a("user_data", m.user_data, bytes());
   }
   bool operator==(const ConsumerProtocolAssignment&) const = default;
 };

@@ -41,8 +41,8 @@ struct DescribeGroupsResponse {
       a("group_instance_id", m.group_instance_id, since(4).ignorable());
       a("client_id", m.client_id);
       a("client_host", m.client_host);
-      a("member_metadata", m.member_metadata);
-      a("member_assignment", m.member_assignment);
+      a("member_metadata", m.member_metadata, bytes());
+      a("member_assignment", m.member_assignment, bytes());
     }
     bool operator==(const DescribedGroupMember&) const = default;
   };

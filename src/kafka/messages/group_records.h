@@ -77,8 +77,8 @@ struct GroupMetadataValue {
       a("client_host", m.client_host);
       a("rebalance_timeout", m.rebalance_timeout, since(1).ignorable());
       a("session_timeout", m.session_timeout);
-      a("subscription", m.subscription);
-      a("assignment", m.assignment);
+      a("subscription", m.subscription, bytes());
+      a("assignment", m.assignment, bytes());
     }
     bool operator==(const MemberMetadata&) const = default;
   };

@@ -20,7 +20,7 @@ struct JoinGroupRequest {
 
     static void visit(auto& a, auto& m) {
       a("name", m.name);
-      a("metadata", m.metadata);
+      a("metadata", m.metadata, bytes());
     }
     bool operator==(const JoinGroupRequestProtocol&) const = default;
   };
@@ -58,7 +58,7 @@ struct JoinGroupResponse {
     static void visit(auto& a, auto& m) {
       a("member_id", m.member_id);
       a("group_instance_id", m.group_instance_id, since(5).ignorable());
-      a("metadata", m.metadata);
+      a("metadata", m.metadata, bytes());
     }
     bool operator==(const JoinGroupResponseMember&) const = default;
   };

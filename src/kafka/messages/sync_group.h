@@ -20,7 +20,7 @@ struct SyncGroupRequest {
 
     static void visit(auto& a, auto& m) {
       a("member_id", m.member_id);
-      a("assignment", m.assignment);
+      a("assignment", m.assignment, bytes());
     }
     bool operator==(const SyncGroupRequestAssignment&) const = default;
   };
@@ -59,7 +59,7 @@ struct SyncGroupResponse {
     a("error_code", m.error_code);
     a("protocol_type", m.protocol_type, since(5).ignorable());
     a("protocol_name", m.protocol_name, since(5).ignorable());
-    a("assignment", m.assignment);
+    a("assignment", m.assignment, bytes());
   }
   bool operator==(const SyncGroupResponse&) const = default;
 };

@@ -1,0 +1,136 @@
+// Prints the field lists of every message in src/kafka/messages, in the form that DumpSchemas.java prints for
+// Kafka's own classes; `compare` in this directory says whether they are the same. Names of messages to stdout first
+// with --names.
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <set>
+#include <string>
+
+#include "kafka/codec.h"
+#include "kafka/messages/all.h"
+#include "kafka/walker.h"
+
+namespace millrace::kafka {
+namespace {
+
+// Walks a fresh message with one element in each array, nothing null, for one version.
+class FieldLister : public Walk {
+ public:
+  FieldLister(const MessageInfo& info, std::int16_t version, std::set<std::string>& facts)
+      : info_(info), version_(version), facts_(facts) {}
+
+  bool begin_field(std::string_view name, const Field& spec, bool nullable) override {
+    const std::string path = prefix_ + std::string(name);
+    if (!spec.in(version_)) {
+      if (!spec.drop_silently) facts_.insert(fmt::format("strict {} {}", info_.name, path));
+      return false;
+    }
+    path_ = path;
+    spec_ = spec;
+    nullable_ = nullable;
+    array_ = false;
+    return true;
+  }
+  void end_field() override {}
+  bool null(bool) override { return false; }
+  std::size_t begin_array(std::size_t, Kind) override {
+    array_ = true;
+    path_ += "[]";
+    return 1;
+  }
+  void begin_element() override {}
+  void end_array() override {}
+  void begin_struct(const std::type_info& type) override {
+    if (depth_++ == 0) return;
+    print("struct");
+    outer_.push_back(prefix_);
+    prefix_ = path_ + ".";
+    facts_.insert(fmt::format("struct {} {} {}", info_.name, prefix_, short_name(type)));
+  }
+  void end_struct() override {
+    if (--depth_ == 0) return;
+    prefix_ = outer_.back();
+    outer_.pop_back();
+  }
+  bool boolean(bool value) override {
+    default_is(value ? "true" : "false");
+    print("boolean");
+    return value;
+  }
+  std::int64_t integer(std::int64_t value, int bits) override {
+    default_is(std::to_string(value));
+    print(fmt::format("int{}", bits));
+    return value;
+  }
+  std::string_view text(std::string_view value, Kind kind) override {
+    if (!value.empty()) default_is(value);
+    print(kind == Kind::kBytes ? "bytes" : "string");
+    return value;
+  }
+  Slice records(const Slice& value) override {
+    print("records");
+    return value;
+  }
+  Uuid uuid(const Uuid& value) override {
+    print("uuid");
+    return value;
+  }
+
+ private:
+  static std::string short_name(const std::type_info& type) {
+    char* text = abi::__cxa_demangle(type.name(), nullptr, nullptr, nullptr);
+    std::string name = text;
+    std::free(text);
+    return name.substr(name.rfind(':') + 1);
+  }
+  void default_is(std::string_view value) {
+    if (!array_ && !nullable_) facts_.insert(fmt::format("default {} {} {}", info_.name, path_, value));
+  }
+  void print(std::string_view kind) {
+    const bool nullable = nullable_ && version_ >= spec_.first_nullable;
+    const bool sized = kind == "string" || kind == "bytes" || kind == "records";
+    std::string compact = info_.flexible(version_) && (array_ || sized) ? " compact" : "";
+    if (!compact.empty() && array_ && sized) compact += "+";
+    const std::string tag = spec_.tagged() ? fmt::format(" tag={}", spec_.tag_number) : "";
+    fmt::print("field {} v{} {} {}{}{}{}\n", info_.name, version_, path_, kind, nullable ? " nullable" : "", compact,
+               tag);
+  }
+
+  const MessageInfo& info_;
+  std::int16_t version_;
+  std::set<std::string>& facts_;
+  std::string prefix_, path_;
+  std::vector<std::string> outer_;
+  Field spec_;
+  bool nullable_ = false, array_ = false;
+  int depth_ = 0;
+};
+
+template <class M>
+void list_fields() {
+  const MessageInfo& info = M::kInfo;
+  const bool never = info.flexible_since == kNeverFlexible;
+  fmt::print("message {} key={} versions={}-{} flexible={}\n", info.name,
+             info.api_key < 0 ? "none" : std::to_string(info.api_key), info.min_version, info.max_version,
+             never ? "none" : std::to_string(info.flexible_since));
+  std::set<std::string> facts;
+  for (std::int16_t version = info.min_version; version <= info.max_version; ++version) {
+    FieldLister lister(info, version, facts);
+    M fresh;
+    Codec<M>::walk(lister, fresh);
+  }
+  for (const auto& fact : facts) fmt::print("{}\n", fact);
+}
+
+}  // namespace
+}  // namespace millrace::kafka
+
+int main(int argc, char** argv) {
+  using namespace millrace::kafka;
+  if (argc == 2 && std::string_view(argv[1]) == "--names") {
+    for_each_message([]<class M>() { fmt::print("{}\n", M::kInfo.name); });
+  } else {
+    for_each_message([]<class M>() { list_fields<M>(); });
+  }
+}
