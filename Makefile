@@ -1,0 +1,94 @@
+# The front door. `make help` lists what there is; `make demo` and `make test` need nothing but a bare Debian 12.
+# Times are those of a machine with 2 cores.
+JOBS ?= $(shell nproc)
+SEEDS ?= 1000
+SECONDS_EACH ?= 30
+NINJA = CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) cmake --build
+SETUP = ./tools/setup
+
+.PHONY: help build demo test unit integration check fmt fmt-check tidy clang-tidy fuzz sim bench bench-quick \
+        test-debezium soak setup clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+build:  ## build/release/millrace, installing what is missing (first time 10-15 min, then seconds)
+	@$(SETUP) build
+	@$(MAKE) --no-print-directory build/release/build.ninja
+	@$(NINJA) build/release --target millrace
+
+demo: build  ## build and run the demo: Postgres to log to SQL, live in the browser (ARGS=... goes to `millrace demo`)
+	@$(SETUP) demo
+	@exec build/release/millrace demo $(ARGS)
+
+test:  ## everything: rules, unit tests, decoders, simulation, real clients and servers (10 min after the build)
+	@$(SETUP) build demo test
+	@$(MAKE) --no-print-directory build/release/build.ninja build/test/build.ninja
+	@$(NINJA) build/release --target millrace
+	@$(NINJA) build/test
+	@./tools/test
+
+unit:  ## unit tests alone, under ASan and UBSan (1 min after the build)
+	@$(SETUP) build test
+	@$(MAKE) --no-print-directory build/test/build.ninja
+	@$(NINJA) build/test
+	@./tools/test unit
+
+integration: build  ## tests with real clients and servers alone (5 min after the build)
+	@$(SETUP) demo test
+	@./tools/test integration
+
+check:  ## what a change must pass: unit tests, tidy, format, clang-tidy on changed files, 60 s of seeds (5 min)
+	@./check
+
+fmt:  ## format all C++ files
+	@$(SETUP) dev
+	@git ls-files -co --exclude-standard '*.cc' '*.h' '*.c' | xargs clang-format-19 -i
+
+fmt-check:
+	@git ls-files -co --exclude-standard '*.cc' '*.h' '*.c' | xargs clang-format-19 --dry-run --Werror
+
+tidy:  ## the house rules: room graph, banned calls, sizes, links (2 s)
+	@python3 tools/tidy.py
+
+clang-tidy:  ## clang-tidy on all files (30 min); ./check does the changed ones
+	@$(SETUP) build dev
+	@./tools/clang-tidy --all
+
+fuzz:  ## every decoder with libFuzzer, SECONDS_EACH=30 (build 5 min, then 30 s for each target)
+	@$(SETUP) build dev
+	@$(MAKE) --no-print-directory build/fuzz/build.ninja
+	@./tools/fuzz $(SECONDS_EACH) $(TARGETS)
+
+sim:  ## the simulation, SEEDS=1000 of them, twice each
+	@$(SETUP) build test
+	@$(MAKE) --no-print-directory build/test/build.ninja
+	@$(NINJA) build/test --target sim_test
+	@MILLRACE_SIM_SEEDS=$(SEEDS) build/test/sim_test
+
+bench: build  ## beside Apache Kafka, Debezium and Postgres on this machine
+	@$(SETUP) demo test
+	@./bench/run $(ARGS)
+
+bench-quick: build  ## the same with short runs, to see that it works
+	@$(SETUP) demo test
+	@./bench/run --quick $(ARGS)
+
+test-debezium: build  ## our change events beside Debezium's own, field by field
+	@$(SETUP) demo test
+	@.venv/bin/python -m pytest -q test/cdc
+
+soak: build  ## kill -9 under load, again and again (ROUNDS=20, about 1 min for each)
+	@$(SETUP) demo test
+	@MILLRACE_SOAK_ROUNDS=$${ROUNDS:-20} .venv/bin/python -m pytest -q -s test/soak
+
+setup:  ## all that the other targets would install
+	@$(SETUP) build demo test dev
+
+clean:  ## the builds, not what was installed
+	rm -rf build
+
+build/%/build.ninja: CMakePresets.json
+	@cmake --preset $* -Wno-dev >build-$*.log 2>&1 || { cat build-$*.log; rm -f build-$*.log; exit 1; }
+	@rm -f build-$*.log
