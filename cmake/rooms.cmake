@@ -81,7 +81,7 @@ function(program target)
   cmake_parse_arguments(P "" "ROOM;MAIN" "" ${ARGN})
   if(EXISTS ${CMAKE_SOURCE_DIR}/${P_MAIN})
     add_executable(${target} ${P_MAIN})
-    target_link_libraries(${target} PRIVATE millrace_${P_ROOM} CLI11::CLI11 yaml-cpp)
+    target_link_libraries(${target} PRIVATE millrace_${P_ROOM})
     target_precompile_headers(${target} REUSE_FROM millrace_base)
     set_target_properties(${target} PROPERTIES BUILD_RPATH "${DUCKDB_ROOT}" INSTALL_RPATH "$ORIGIN"
       RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})

@@ -1,0 +1,204 @@
+#include "app/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+
+#include "base/check.h"
+
+namespace millrace::app {
+namespace {
+
+struct Known {
+  std::string_view name, value, documentation;
+};
+constexpr Known kKnown[] = {
+    {"bucket", "file://./millrace-data",
+     "Where everything durable lives: file://DIR[?sync=on|off] or mem: (nothing survives). sync=off acknowledges from "
+     "the page cache."},
+    {"roles", "broker,cdc,sql", "Which roles run in this process."},
+    {"node.id", "1", "This broker's id; one process per id and bucket."},
+    {"cache.dir", "./millrace-cache", "Local files that can be rebuilt from the bucket (the SQL engine's)."},
+    {"kafka.listen", "127.0.0.1:9092", "Kafka listener; port 0 picks a free one."},
+    {"kafka.advertised", "", "HOST:PORT that clients are told; empty: the bound address."},
+    {"kafka.bootstrap", "", "Kafka cluster that cdc and sql use when this process has no broker role."},
+    {"mysql.listen", "127.0.0.1:9030", "MySQL listener of the sql role."},
+    {"http.listen", "127.0.0.1:8080", "Health, metrics, status and the page."},
+    {"log.format", "text", "text or json, on stderr."},
+    {"log.level", "info", "debug, info, warn or error."},
+    {"connectors", "", "Debezium connector files (JSON), comma-separated, run by the cdc role."},
+    {"wal.linger.ms", "5", "Longest wait of a batch for company while PUTs are in flight."},
+    {"wal.slot.bytes", "8388608", "A WAL slot is cut at this size."},
+    {"wal.puts.inflight", "16", "PUTs of WAL slots in flight."},
+    {"wal.tail.bytes", "268435456", "Memory for the newest batches, from which tail reads are served."},
+    {"wal.unacked.bytes", "268435456", "Memory for batches that are not durable yet; beyond, producers are throttled."},
+    {"object.bytes", "134217728", "WAL bytes after which a sorted data object is written."},
+    {"object.interval.ms", "60000", "...or this time, whichever comes first."},
+    {"cache.bytes", "134217728", "Memory for blocks of data objects that were read."},
+    {"sql.threads", "0", "Threads of the SQL engine; 0: one per core."},
+    {"sql.memory", "2GB", "Memory of the SQL engine."},
+};
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string variable_name(std::string_view setting) {
+  std::string name = "MILLRACE_";
+  for (char c : setting) name += c == '.' || c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return name;
+}
+
+// Joins nested keys with dots; sequences of scalars become comma-separated values.
+Result<void> flatten(const YAML::Node& node, const std::string& prefix, std::map<std::string, std::string>& out) {
+  switch (node.Type()) {
+    case YAML::NodeType::Map:
+      for (const auto& entry : node) {
+        const auto key = entry.first.as<std::string>();
+        TRY_VOID(flatten(entry.second, prefix.empty() ? key : prefix + "." + key, out));
+      }
+      return {};
+    case YAML::NodeType::Sequence: {
+      std::string joined;
+      for (const auto& item : node) {
+        if (!item.IsScalar()) return fail(Code::kInvalid, "'" + prefix + "' must be a list of plain values");
+        joined += (joined.empty() ? "" : ",") + item.as<std::string>();
+      }
+      out[prefix] = joined;
+      return {};
+    }
+    case YAML::NodeType::Scalar: out[prefix] = node.as<std::string>(); return {};
+    case YAML::NodeType::Null: out[prefix] = ""; return {};
+    default: return fail(Code::kInvalid, "'" + prefix + "' has no value");
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(Source source) {
+  constexpr std::string_view names[] = {"default", "file", "environment", "flag"};
+  return names[static_cast<int>(source)];
+}
+
+Config::Config() {
+  for (const auto& known : kKnown) {
+    settings_.push_back({std::string(known.name), std::string(known.value), std::string(known.value),
+                         std::string(known.documentation), Source::kDefault, ""});
+  }
+  const broker::BrokerConfig defaults;
+  for (const auto& key : broker::broker_config_keys()) {
+    const std::string value = broker::get_config(defaults, key);
+    settings_.push_back({std::string(key.name), value, value, std::string(key.documentation), Source::kDefault, ""});
+  }
+}
+
+Setting* Config::find(std::string_view name) {
+  for (auto& setting : settings_) {
+    if (setting.name == name) return &setting;
+  }
+  return nullptr;
+}
+
+Result<void> Config::set(std::string_view name, std::string value, Source source, std::string origin) {
+  if (Setting* setting = find(name)) {
+    setting->value = std::move(value);
+    setting->source = source;
+    setting->origin = std::move(origin);
+    return {};
+  }
+  const auto nearest = std::min_element(settings_.begin(), settings_.end(), [&](const auto& a, const auto& b) {
+    return edit_distance(a.name, name) < edit_distance(b.name, name);
+  });
+  return fail(Code::kNotFound, origin + ": there is no setting '" + std::string(name) + "'; did you mean '" +
+                                   nearest->name + "'? `millrace config` lists all");
+}
+
+Result<void> Config::load_file(const std::string& path) {
+  std::map<std::string, std::string> values;
+  try {
+    const YAML::Node root = YAML::LoadFile(path);
+    if (!root.IsNull() && !root.IsMap()) return fail(Code::kInvalid, path + ": must hold 'name: value' lines");
+    if (auto flat = flatten(root, "", values); !flat) return fail(std::move(flat).error().with(path));
+  } catch (const YAML::BadFile&) {
+    return fail(Code::kNotFound, "cannot read the configuration file '" + path + "'");
+  } catch (const YAML::Exception& error) {
+    return fail(Code::kInvalid, path + ": " + error.what());
+  }
+  for (auto& [name, value] : values) TRY_VOID(set(name, value, Source::kFile, path));
+  return {};
+}
+
+Result<void> Config::load_environment(const std::vector<std::string>& environment) {
+  for (const auto& entry : environment) {
+    const auto equals = entry.find('=');
+    if (!entry.starts_with("MILLRACE_") || equals == std::string::npos) continue;
+    const std::string variable = entry.substr(0, equals);
+    const auto setting = std::find_if(settings_.begin(), settings_.end(),
+                                      [&](const auto& s) { return variable_name(s.name) == variable; });
+    if (setting == settings_.end()) {
+      return fail(Code::kNotFound,
+                  "the environment sets " + variable + ", which is no setting; `millrace config` lists all");
+    }
+    TRY_VOID(set(setting->name, entry.substr(equals + 1), Source::kEnvironment, variable));
+  }
+  return {};
+}
+
+const std::string& Config::get(std::string_view name) const {
+  const Setting* setting = const_cast<Config*>(this)->find(name);
+  CHECK(setting != nullptr);
+  return setting->value;
+}
+
+Result<std::int64_t> Config::get_int(std::string_view name, std::int64_t lowest, std::int64_t highest) const {
+  const Setting& setting = *const_cast<Config*>(this)->find(name);
+  std::int64_t value = 0;
+  const char* end = setting.value.data() + setting.value.size();
+  const auto [at, error] = std::from_chars(setting.value.data(), end, value);
+  if (error != std::errc() || at != end || value < lowest || value > highest) {
+    return fail(Code::kInvalid, std::string(name) + " = '" + setting.value + "' (" +
+                                    (setting.origin.empty() ? "default" : setting.origin) + ") must be a number from " +
+                                    std::to_string(lowest) + " to " + std::to_string(highest));
+  }
+  return value;
+}
+
+std::vector<std::string> Config::get_list(std::string_view name) const {
+  std::vector<std::string> items;
+  std::string_view text = get(name);
+  while (!text.empty()) {
+    const auto comma = text.find(',');
+    std::string_view item = text.substr(0, comma);
+    while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
+    while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
+    if (!item.empty()) items.emplace_back(item);
+    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+  }
+  return items;
+}
+
+Result<broker::BrokerConfig> Config::broker_config() const {
+  broker::BrokerConfig config;
+  for (const auto& key : broker::broker_config_keys()) {
+    const Setting& setting = *const_cast<Config*>(this)->find(key.name);
+    if (setting.source == Source::kDefault) continue;
+    if (auto done = broker::set_config(config, key.name, setting.value); !done) {
+      return fail(std::move(done).error().with(setting.origin));
+    }
+  }
+  return config;
+}
+
+}  // namespace millrace::app

@@ -1,0 +1,81 @@
+#include "app/log_stack.h"
+
+#include "object/open.h"
+
+namespace millrace::app {
+namespace {
+
+constexpr std::size_t kFileThreads = 8;  // they wait for the disk, not for a core
+
+Result<storage::EngineOptions> engine_options(const Config& config) {
+  constexpr std::int64_t kGiB = 1LL << 30;
+  storage::EngineOptions options;
+  TRY(const auto linger, config.get_int("wal.linger.ms", 0, 10'000));
+  TRY(const auto slot, config.get_int("wal.slot.bytes", 1 << 16, 64 << 20));
+  TRY(const auto puts, config.get_int("wal.puts.inflight", 1, 256));
+  TRY(const auto tail, config.get_int("wal.tail.bytes", 1 << 20, 1024 * kGiB));
+  TRY(const auto unacked, config.get_int("wal.unacked.bytes", 1 << 20, 1024 * kGiB));
+  TRY(const auto object, config.get_int("object.bytes", 1 << 20, 4 * kGiB));
+  TRY(const auto interval, config.get_int("object.interval.ms", 100, 86'400'000));
+  TRY(const auto cache, config.get_int("cache.bytes", 1 << 20, 1024 * kGiB));
+  options.linger = std::chrono::milliseconds(linger);
+  options.slot_bytes_max = static_cast<std::size_t>(slot);
+  options.puts_in_flight_max = static_cast<std::size_t>(puts);
+  options.tail_bytes_max = static_cast<std::size_t>(tail);
+  options.unacked_bytes_max = static_cast<std::size_t>(unacked);
+  options.object_bytes_target = static_cast<std::size_t>(object);
+  options.object_interval = std::chrono::milliseconds(interval);
+  options.block_cache_bytes = static_cast<std::size_t>(cache);
+  return options;
+}
+
+}  // namespace
+
+LogStack::LogStack(EventLoop& loop, Random& random, Metrics& metrics)
+    : loop_(loop), random_(random), metrics_(metrics), files_(kFileThreads) {}
+LogStack::~LogStack() = default;
+
+Task<Result<void>> LogStack::start(const Config& config) {
+  CO_TRY(const auto broker_config, config.broker_config());
+  CO_TRY(const auto options, engine_options(config));
+  CO_TRY(const auto node_id, config.get_int("node.id", 0, 1'000'000));
+  CO_TRY(const auto listen_on, net::Address::parse(config.get("kafka.listen")));
+  // The port is taken before the bucket is touched: a second process must change nothing.
+  CO_TRY(auto listener, net::listen(loop_.executor(), listen_on));
+
+  net::Address advertised = listener->bound();
+  if (!config.get("kafka.advertised").empty()) {
+    CO_TRY(advertised, net::Address::parse(config.get("kafka.advertised")));
+    if (advertised.port == 0) advertised.port = listener->bound().port;
+  }
+  CO_TRY(store_, object::open_store(config.get("bucket"), loop_.executor(), files_, metrics_));
+
+  cluster::ClusterOptions cluster_options;
+  cluster_options.broker_id = static_cast<std::int32_t>(node_id);
+  cluster_options.advertised_host = advertised.host;
+  cluster_options.advertised_port = advertised.port;
+  auto cluster =
+      co_await cluster::open_cluster(loop_.executor(), loop_.clock(), random_, *store_, metrics_, cluster_options);
+  if (!cluster) co_return fail(std::move(cluster).error().with("opening the cluster in " + config.get("bucket")));
+  cluster_ = std::move(*cluster);
+
+  auto engine =
+      co_await storage::open_engine(loop_.executor(), loop_.clock(), random_, *store_, *cluster_, metrics_, options);
+  if (!engine) co_return fail(std::move(engine).error().with("recovering the log in " + config.get("bucket")));
+  engine_ = std::move(*engine);
+
+  broker_ = std::make_unique<broker::Broker>(loop_.executor(), loop_.clock(), random_, metrics_, std::move(listener),
+                                             *cluster_, *engine_, broker_config);
+  CO_TRY_VOID(co_await broker_->start());
+  connector_ = std::make_unique<InProcessConnector>(loop_.executor(), *broker_);
+  co_return Result<void>();
+}
+
+Task<void> LogStack::stop() {
+  if (connector_) connector_->close();
+  if (broker_) co_await broker_->stop();
+  if (engine_) co_await engine_->stop();
+  if (cluster_) co_await cluster_->stop();
+}
+
+}  // namespace millrace::app

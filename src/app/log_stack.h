@@ -1,0 +1,45 @@
+// The log of this process, built in order: bucket, cluster metadata, storage engine, broker; and taken
+// down in the reverse. One thread: the loop's.
+#pragma once
+
+#include <memory>
+
+#include "app/config.h"
+#include "app/in_process_connector.h"
+#include "base/event_loop.h"
+#include "broker/api.h"
+#include "cluster/api.h"
+#include "object/store.h"
+#include "storage/api.h"
+
+namespace millrace::app {
+
+class LogStack {
+ public:
+  LogStack(EventLoop& loop, Random& random, Metrics& metrics);
+  ~LogStack();
+
+  // Errors say which step failed, on what, and what to do.
+  Task<Result<void>> start(const Config& config);
+  // Drains: no new requests, everything appended becomes durable. Safe after a start that failed.
+  Task<void> stop();
+
+  broker::Broker& broker() { return *broker_; }
+  storage::Engine& engine() { return *engine_; }
+  cluster::Cluster& cluster() { return *cluster_; }
+  object::Store& store() { return *store_; }
+  InProcessConnector& connector() { return *connector_; }
+
+ private:
+  EventLoop& loop_;
+  Random& random_;
+  Metrics& metrics_;
+  BlockingPool files_;
+  std::unique_ptr<object::Store> store_;
+  std::unique_ptr<cluster::Cluster> cluster_;
+  std::unique_ptr<storage::Engine> engine_;
+  std::unique_ptr<broker::Broker> broker_;
+  std::unique_ptr<InProcessConnector> connector_;
+};
+
+}  // namespace millrace::app
