@@ -33,6 +33,12 @@ struct ClusterOptions {
   std::string advertised_host = "127.0.0.1";
   std::uint16_t advertised_port = 9092;
   std::string rack;
+  // A commit whose outcome stays unknown this long ends the incarnation.
+  Duration commit_deadline = 30s;
+  // A snapshot is written after so many entries or bytes, and at a clean stop when it saves replaying many entries.
+  std::uint64_t snapshot_after_entries = 10'000;
+  std::uint64_t snapshot_after_bytes = 64 << 20;
+  std::uint64_t snapshot_at_stop_after_entries = 1'000;
 };
 
 class Cluster {
@@ -60,6 +66,9 @@ class Cluster {
   virtual Task<Result<void>> alter_topic_config(Uuid topic_id, ConfigChanges changes) = 0;
   // A fresh producer id, never given before (blocks of 1000 are committed ahead).
   virtual Task<Result<std::int64_t>> allocate_producer_id() = 0;
+
+  // True once commit() answers kFenced for ever; changed() is pulsed when that happens.
+  virtual bool fenced() const = 0;
 
   // Ends background work. Does not unregister: the next start fences this incarnation.
   virtual Task<void> stop() = 0;

@@ -31,7 +31,9 @@ struct BrokerState {
   std::uint16_t port = 0;
   std::string rack;
   Incarnation current;
-  std::map<Incarnation, IncarnationState> incarnations;  // those whose slots may still be needed
+  // Those whose slots may still be needed: one that is recovered, not current and has no slot left between
+  // floor and seal is gone from here.
+  std::map<Incarnation, IncarnationState> incarnations;
 };
 
 struct EpochStart {
@@ -76,8 +78,11 @@ class MetadataState {
  public:
   // Applies one committed entry's records, or refuses all of them with the reason. `seq` is the entry's number.
   Result<void> apply(LogSeq seq, std::span<const Record> records);
-  // The same check on a copy-free dry run: what commit() asks before writing.
-  Result<void> check(LogSeq seq, std::span<const Record> records) const;
+  // The same check on a copy-free dry run: what commit() asks before writing. It applies and rolls back, so
+  // references into the state stay valid, but no other thread may look meanwhile.
+  Result<void> check(LogSeq seq, std::span<const Record> records);
+  // Several batches for one entry: each is checked on top of those before it that were accepted.
+  std::vector<Result<void>> check_batches(LogSeq seq, std::span<const std::vector<Record>> batches);
 
   LogSeq applied() const { return applied_; }
   std::uint64_t controller_epoch() const { return controller_epoch_; }

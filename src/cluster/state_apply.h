@@ -1,0 +1,90 @@
+// MetadataApplier: how one entry's records change the MetadataState, with a way back. Every change is made through
+// it and leaves its inverse on a list, so a batch that is refused halfway, or only checked, is undone exactly; `apply`
+// and `check` cannot disagree because they run the same code.
+//
+// Pure: no I/O, no clock. Refusals say which rule of the bucket protocol refused and what to do.
+// Codes: kExists (name or id taken, already done), kNotFound (no such topic, partition, broker, object), kInvalid
+// (breaks a rule whoever asks), kFenced (the incarnation that asks is over).
+#pragma once
+
+#include <functional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "cluster/state.h"
+
+namespace millrace::cluster {
+
+class MetadataApplier {
+ public:
+  MetadataApplier(MetadataState& state, LogSeq seq) : state_(state), seq_(seq) {}
+  MetadataApplier(const MetadataApplier&) = delete;
+  MetadataApplier& operator=(const MetadataApplier&) = delete;
+
+  // All of them, or none and the reason.
+  Result<void> apply(std::span<const Record> records);
+  // Undoes everything applied since construction.
+  void roll_back() { roll_back_to(0); }
+
+ private:
+  Result<void> on(const ClaimRecord& r);
+  Result<void> on(const RegisterBrokerRecord& r);
+  Result<void> on(const FenceRecord& r);
+  Result<void> on(const RecoveredRecord& r);
+  Result<void> on(const CreateTopicRecord& r);
+  Result<void> on(const DeleteTopicRecord& r);
+  Result<void> on(const CreatePartitionsRecord& r);
+  Result<void> on(const AlterConfigRecord& r);
+  Result<void> on(const AssignLeaderRecord& r);
+  Result<void> on(const ReleaseRecord& r);
+  Result<void> on(const RegisterObjectRecord& r);
+  Result<void> on(const UnregisterObjectsRecord& r);
+  Result<void> on(const SetLogStartRecord& r);
+  Result<void> on(const ProducerIdsRecord& r);
+  Result<void> on(const OrphanFloorRecord& r);
+
+  // What a merge took out of one partition and has to cover again.
+  struct Removed {
+    PartitionState* partition = nullptr;
+    std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
+    std::optional<std::int64_t> state_end;
+  };
+  Result<void> replace_slots(const SlotRun& run);
+  Result<void> check_new_object(const RegisterObjectRecord& r) const;
+  Result<std::vector<Removed>> replace_objects(const RegisterObjectRecord& r);
+  Result<void> add_extent(const RegisterObjectRecord& r, ObjectState& object, const Extent& extent);
+  void add_state(const RegisterObjectRecord& r, ObjectState& object, const StateExtent& state);
+
+  Result<TopicState*> find_topic(const Uuid& id);
+  PartitionState* find_partition(const PartitionId& id);
+  Result<IncarnationState*> find_incarnation(std::int32_t broker_id, Incarnation incarnation);
+  void drop_if_done(std::int32_t broker_id, Incarnation incarnation);
+  void drop_reference(const std::string& key);
+  void drop_extent(PartitionState& partition, std::map<std::int64_t, PartitionState::ObjectExtent>::iterator at);
+  void drop_partition_references(TopicState& topic);
+  void raise_log_start(PartitionState& partition, std::int64_t offset);
+
+  void roll_back_to(std::size_t mark);
+  template <class T>
+  void set(T& field, std::type_identity_t<T> value) {
+    undo_.push_back([at = &field, old = std::exchange(field, std::move(value))]() mutable { *at = std::move(old); });
+  }
+  template <class Map, class Key, class Value>
+  Value* insert(Map& map, Key key, Value value) {
+    Value* at = &map.emplace(key, std::move(value)).first->second;
+    undo_.push_back([&map, key = std::move(key)] { map.erase(key); });
+    return at;
+  }
+  // The node keeps its address, so pointers held by older inverses stay right.
+  template <class Map>
+  void erase(Map& map, typename Map::iterator at) {
+    undo_.push_back([&map, node = map.extract(at)]() mutable { map.insert(std::move(node)); });
+  }
+
+  MetadataState& state_;
+  LogSeq seq_;
+  std::vector<std::move_only_function<void()>> undo_;
+};
+
+}  // namespace millrace::cluster

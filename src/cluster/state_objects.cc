@@ -1,0 +1,186 @@
+// The part of MetadataApplier that keeps the index of data objects: which object holds which offsets, what a merge
+// replaces, which slots are no longer needed.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/check.h"
+#include "cluster/state_apply.h"
+
+namespace millrace::cluster {
+namespace {
+
+template <class... Args>
+std::unexpected<Error> refuse(Code code, fmt::format_string<Args...> text, Args&&... args) {
+  return fail(code, fmt::format(text, std::forward<Args>(args)...));
+}
+
+// `ranges` and `extents` of one partition, both ascending and without overlap.
+bool covered(const std::vector<std::pair<std::int64_t, std::int64_t>>& ranges, std::int64_t from,
+             const std::map<std::int64_t, PartitionState::ObjectExtent>& extents, const std::string& key) {
+  for (auto [base, end] : ranges) {
+    base = std::max(base, from);
+    while (base < end) {
+      auto at = extents.upper_bound(base);
+      if (at == extents.begin()) return false;
+      --at;
+      if (at->second.key != key || at->second.extent.end_offset <= base) return false;
+      base = at->second.extent.end_offset;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+void MetadataApplier::drop_reference(const std::string& key) {
+  const auto object = state_.objects_.find(key);
+  CHECK(object != state_.objects_.end() && object->second.live_references > 0);
+  set(object->second.live_references, object->second.live_references - 1);
+}
+
+void MetadataApplier::drop_extent(PartitionState& partition,
+                                  std::map<std::int64_t, PartitionState::ObjectExtent>::iterator at) {
+  drop_reference(at->second.key);
+  erase(partition.extents, at);
+}
+
+Result<void> MetadataApplier::check_new_object(const RegisterObjectRecord& r) const {
+  if (r.key.empty()) return refuse(Code::kInvalid, "an object needs a key");
+  if (state_.objects_.contains(r.key)) return refuse(Code::kExists, "object {} is registered already", r.key);
+  if (r.birth < state_.orphan_floor_ || r.birth > seq_) {
+    return refuse(Code::kInvalid, "object {} was born at {}, outside [{}, {}]: upload it under a new name", r.key,
+                  r.birth.value(), state_.orphan_floor_.value(), seq_.value());
+  }
+  // Rule 9: an object names what it replaces; without inputs a repeated Register could not be told from a new one.
+  if (r.replaces_slots.empty() && r.replaces_objects.empty())
+    return refuse(Code::kInvalid, "object {} replaces neither slots nor objects", r.key);
+  for (const auto& extent : r.extents) {
+    if (extent.base_offset < 0 || extent.base_offset >= extent.end_offset || extent.size_bytes > r.size_bytes ||
+        extent.position > r.size_bytes - extent.size_bytes) {
+      return refuse(Code::kInvalid, "object {}: extent of offsets [{}, {}) at byte {} is malformed", r.key,
+                    extent.base_offset, extent.end_offset, extent.position);
+    }
+  }
+  for (const auto& state : r.states) {
+    if (state.size_bytes > r.size_bytes || state.position > r.size_bytes - state.size_bytes)
+      return refuse(Code::kInvalid, "object {}: state at byte {} is malformed", r.key, state.position);
+  }
+  return {};
+}
+
+Result<void> MetadataApplier::replace_slots(const SlotRun& run) {
+  TRY(IncarnationState * incarnation, find_incarnation(run.broker_id, run.incarnation));
+  // Rule 1: while it is fenced and not recovered its floor stands still.
+  if (incarnation->phase == IncarnationPhase::kFenced)
+    return refuse(Code::kFenced, "incarnation {} is fenced and not recovered yet", run.incarnation.value());
+  // Rules 8 and 9: an unbroken run from the floor, so every slot is replaced once.
+  if (run.from != incarnation->floor || run.to < run.from) {
+    return refuse(Code::kInvalid, "slots [{}, {}] of incarnation {} are not a run from its floor {}", run.from.value(),
+                  run.to.value(), run.incarnation.value(), incarnation->floor.value());
+  }
+  if (incarnation->seal_slot && run.to >= *incarnation->seal_slot) {
+    return refuse(Code::kInvalid, "slot {} of incarnation {} is not below its seal {}", run.to.value(),
+                  run.incarnation.value(), incarnation->seal_slot->value());
+  }
+  set(incarnation->floor, run.to.next());  // Rule 7.
+  drop_if_done(run.broker_id, run.incarnation);
+  return {};
+}
+
+Result<std::vector<MetadataApplier::Removed>> MetadataApplier::replace_objects(const RegisterObjectRecord& r) {
+  std::vector<Removed> removed;
+  const std::set<std::string, std::less<>> inputs(r.replaces_objects.begin(), r.replaces_objects.end());
+  for (const auto& key : inputs) {
+    // Rule 9: every input is live at this log position.
+    const auto object = state_.objects_.find(key);
+    if (object == state_.objects_.end() || object->second.live_references == 0)
+      return refuse(Code::kInvalid, "object {} replaces {}, which is not live any more", r.key, key);
+  }
+  if (inputs.empty()) return removed;
+  std::set<PartitionId> touched;
+  for (const auto& extent : r.extents) touched.insert(extent.partition);
+  for (const auto& state : r.states) touched.insert(state.partition);
+  for (const auto& id : touched) {
+    PartitionState* partition = find_partition(id);
+    if (!partition) continue;
+    Removed taken{partition, {}, {}};
+    for (auto at = partition->extents.begin(); at != partition->extents.end();) {
+      const auto held = at++;
+      if (!inputs.contains(held->second.key)) continue;
+      taken.ranges.emplace_back(held->first, held->second.extent.end_offset);
+      drop_extent(*partition, held);
+    }
+    if (partition->state && inputs.contains(partition->state_key)) {
+      taken.state_end = partition->state->end_offset;
+      drop_reference(partition->state_key);
+      set(partition->state, std::nullopt);
+      set(partition->state_key, "");
+    }
+    removed.push_back(std::move(taken));
+  }
+  for (const auto& key : inputs) {
+    if (state_.objects_.find(key)->second.live_references > 0)
+      return refuse(Code::kInvalid, "object {} does not take over all live parts of {}", r.key, key);
+  }
+  return removed;
+}
+
+Result<void> MetadataApplier::add_extent(const RegisterObjectRecord& r, ObjectState& object, const Extent& extent) {
+  PartitionState* partition = find_partition(extent.partition);
+  // The topic is gone, or retention overtook the upload: bytes that nobody reads.
+  if (!partition || extent.end_offset <= partition->log_start_offset) return {};
+  const auto after = partition->extents.lower_bound(extent.base_offset);
+  const bool overlaps_after = after != partition->extents.end() && after->first < extent.end_offset;
+  const bool overlaps_before =
+      after != partition->extents.begin() && std::prev(after)->second.extent.end_offset > extent.base_offset;
+  if (overlaps_after || overlaps_before) {
+    return refuse(Code::kInvalid, "object {}: offsets [{}, {}) of partition {}-{} are held by another object", r.key,
+                  extent.base_offset, extent.end_offset, extent.partition.topic_id.to_string(),
+                  extent.partition.partition);
+  }
+  insert(partition->extents, extent.base_offset, PartitionState::ObjectExtent{extent, r.key});
+  set(object.live_references, object.live_references + 1);
+  return {};
+}
+
+void MetadataApplier::add_state(const RegisterObjectRecord& r, ObjectState& object, const StateExtent& state) {
+  PartitionState* partition = find_partition(state.partition);
+  if (!partition || (partition->state && partition->state->end_offset > state.end_offset)) return;
+  if (partition->state) drop_reference(partition->state_key);
+  set(partition->state, std::optional(state));
+  set(partition->state_key, r.key);
+  set(object.live_references, object.live_references + 1);
+}
+
+Result<void> MetadataApplier::on(const RegisterObjectRecord& r) {
+  TRY_VOID(check_new_object(r));
+  for (const auto& run : r.replaces_slots) TRY_VOID(replace_slots(run));
+  TRY(const std::vector<Removed> removed, replace_objects(r));
+  ObjectState* object = insert(state_.objects_, r.key, ObjectState{r.birth, r.size_bytes, 0});
+  for (const auto& extent : r.extents) TRY_VOID(add_extent(r, *object, extent));
+  for (const auto& state : r.states) add_state(r, *object, state);
+  for (const auto& taken : removed) {
+    const PartitionState& partition = *taken.partition;
+    if (!covered(taken.ranges, partition.log_start_offset, partition.extents, r.key))
+      return refuse(Code::kInvalid, "object {} would lose offsets that its inputs hold", r.key);
+    if (taken.state_end && (!partition.state || partition.state->end_offset < *taken.state_end))
+      return refuse(Code::kInvalid, "object {} would lose producer state that its inputs hold", r.key);
+  }
+  return {};
+}
+
+Result<void> MetadataApplier::on(const UnregisterObjectsRecord& r) {
+  for (const auto& key : r.keys) {
+    const auto object = state_.objects_.find(key);
+    if (object == state_.objects_.end()) return refuse(Code::kNotFound, "no object {}", key);
+    if (object->second.live_references > 0) {
+      return refuse(Code::kInvalid, "object {} still holds {} live parts", key, object->second.live_references);
+    }
+    erase(state_.objects_, object);
+  }
+  return {};
+}
+
+}  // namespace millrace::cluster

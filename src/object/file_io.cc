@@ -1,0 +1,238 @@
+#include "object/file_io.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace millrace::object::file_io {
+namespace {
+
+Code code_of(int error) {
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return Code::kExhausted;
+    case EACCES:
+    case EPERM:
+    case EROFS: return Code::kDenied;
+    case ENOENT: return Code::kNotFound;
+    case EEXIST: return Code::kExists;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM: return Code::kUnavailable;
+    case ENOTDIR:
+    case EISDIR:
+    case ENAMETOOLONG: return Code::kInvalid;
+    default: return Code::kTimeout;
+  }
+}
+
+std::unexpected<Error> failed(int error, const std::string& doing, const std::string& path) {
+  return fail(error_of(error, doing, path));
+}
+
+std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+Result<void> write_all(int fd, const SliceChain& body, const std::string& path) {
+  std::vector<iovec> pieces;
+  pieces.reserve(body.pieces().size());
+  for (const auto& piece : body.pieces()) pieces.push_back({const_cast<char*>(piece.data()), piece.size()});
+  std::size_t at = 0;
+  while (at < pieces.size()) {
+    const int count = static_cast<int>(std::min<std::size_t>(pieces.size() - at, IOV_MAX));
+    const ssize_t written = ::writev(fd, pieces.data() + at, count);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return failed(errno, "writing", path);
+    auto left = static_cast<std::size_t>(written);
+    while (at < pieces.size() && left >= pieces[at].iov_len) left -= pieces[at++].iov_len;
+    if (left > 0) {
+      pieces[at].iov_base = static_cast<char*>(pieces[at].iov_base) + left;
+      pieces[at].iov_len -= left;
+    }
+  }
+  return {};
+}
+
+struct Entry {
+  std::string name;  // a directory's ends in '/', so that entries sort as the keys below them do
+  bool operator<(const Entry& other) const { return name < other.name; }
+};
+
+Result<std::vector<Entry>> entries_of(const std::string& directory) {
+  DIR* stream = ::opendir(directory.c_str());
+  if (!stream) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::vector<Entry>();
+    return failed(errno, "listing", directory);
+  }
+  std::vector<Entry> entries;
+  while (const dirent* found = ::readdir(stream)) {
+    if (found->d_name[0] == '.') continue;
+    std::string name = found->d_name;
+    bool is_directory = found->d_type == DT_DIR;
+    if (found->d_type == DT_UNKNOWN) {
+      struct stat status;
+      is_directory = ::stat((directory + "/" + name).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+    }
+    if (is_directory) name += '/';
+    entries.push_back({std::move(name)});
+  }
+  ::closedir(stream);
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+struct Listing {
+  const std::string& root;
+  const std::string& prefix;
+  const std::string& start_after;
+  std::size_t limit;
+  std::vector<Listed> found;
+};
+
+// `below` is empty or ends in '/'.
+Result<void> list_below(Listing& listing, const std::string& below) {
+  TRY(auto entries, entries_of(listing.root + "/" + below));
+  for (const auto& entry : entries) {
+    if (listing.found.size() >= listing.limit) return {};
+    const std::string key = below + entry.name;
+    if (key.ends_with('/')) {
+      const std::size_t common = std::min(key.size(), listing.prefix.size());
+      const bool may_hold_prefix = key.compare(0, common, listing.prefix, 0, common) == 0;
+      const bool all_before = key < listing.start_after.substr(0, key.size());
+      if (may_hold_prefix && !all_before) TRY_VOID(list_below(listing, key));
+      continue;
+    }
+    if (!key.starts_with(listing.prefix) || key <= listing.start_after) continue;
+    struct stat status;
+    if (::stat((listing.root + "/" + key).c_str(), &status) != 0) continue;  // removed meanwhile
+    listing.found.push_back({key, static_cast<std::uint64_t>(status.st_size)});
+  }
+  return {};
+}
+
+}  // namespace
+
+Fd::~Fd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Error error_of(int error, const std::string& doing, const std::string& path) {
+  const Code code = code_of(error);
+  std::string text = fmt::format("{} {}: {}", doing, path, std::strerror(error));
+  if (code == Code::kExhausted) text += " (free space on this file system, or move the bucket to a larger one)";
+  if (code == Code::kDenied) text += " (the bucket directory must be writable by this user)";
+  if (code == Code::kUnavailable) text += " (raise the limit of open files: ulimit -n)";
+  return {code, std::move(text)};
+}
+
+Result<void> write_new(const std::string& path, const SliceChain& body, bool durable) {
+  const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!fd.valid()) return failed(errno, "creating", path);
+  Result<void> done = write_all(fd.get(), body, path);
+  // Not applied whatever the reason: the bytes have no key yet.
+  if (done && durable && ::fdatasync(fd.get()) != 0) done = failed(errno, "syncing", path);
+  if (!done) ::unlink(path.c_str());
+  return done;
+}
+
+Result<std::vector<std::string>> make_parents(const std::string& path) {
+  std::vector<std::string> missing;
+  std::string directory = parent_of(path);
+  while (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
+    if (errno != ENOENT) return failed(errno, "making directory", directory);
+    missing.push_back(directory);
+    directory = parent_of(directory);
+  }
+  std::vector<std::string> touched{parent_of(directory)};
+  while (!missing.empty()) {
+    directory = std::move(missing.back());
+    missing.pop_back();
+    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return failed(errno, "making directory", directory);
+    touched.push_back(parent_of(directory));
+  }
+  return touched;
+}
+
+Result<std::vector<std::string>> link_as_new(const std::string& from, const std::string& to) {
+  std::vector<std::string> touched;
+  int error = ::link(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+  if (error == ENOENT) {
+    auto made = make_parents(to);
+    if (!made) {
+      ::unlink(from.c_str());
+      return fail(std::move(made).error());
+    }
+    touched = std::move(*made);
+    error = ::link(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+  }
+  ::unlink(from.c_str());
+  if (error != 0) return failed(error, "creating", to);
+  touched.push_back(parent_of(to));
+  return touched;
+}
+
+Result<void> sync_directory(const std::string& path) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return failed(errno, "opening directory", path);
+  if (::fsync(fd.get()) != 0) return failed(errno, "syncing directory", path);
+  return {};
+}
+
+Result<Fd> open_for_reading(const std::string& path) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // A file where a directory would have to be: the key cannot exist.
+  if (!fd.valid()) return failed(errno == ENOTDIR ? ENOENT : errno, "opening", path);
+  return fd;
+}
+
+Result<Slice> read_range(int fd, const std::string& path, ByteRange range) {
+  struct stat status;
+  if (::fstat(fd, &status) != 0) return failed(errno, "reading", path);
+  if (S_ISDIR(status.st_mode)) return failed(ENOENT, "opening", path);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (range.offset > size) {
+    return fail(Code::kInvalid, fmt::format("range at {} begins after the {} bytes of {}", range.offset, size, path));
+  }
+  Slice body = Slice::uninitialized(std::min(range.size, size - range.offset));
+  std::size_t done = 0;
+  while (done < body.size()) {
+    const ssize_t got =
+        ::pread(fd, body.mutable_data() + done, body.size() - done, static_cast<off_t>(range.offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed(errno, "reading", path);
+    if (got == 0) return fail(Code::kCorrupt, fmt::format("{} shrank while it was read", path));
+    done += static_cast<std::size_t>(got);
+  }
+  return body;
+}
+
+Result<Slice> read_whole(const std::string& path) {
+  TRY(Fd fd, open_for_reading(path));
+  return read_range(fd.get(), path, {0, ~std::uint64_t{0}});
+}
+
+Result<void> remove_files(const std::vector<std::string>& paths) {
+  for (const auto& path : paths) {
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) return failed(errno, "removing", path);
+  }
+  return {};
+}
+
+Result<std::vector<Listed>> list_keys(const std::string& root, const std::string& prefix,
+                                      const std::string& start_after, std::size_t limit) {
+  Listing listing{root, prefix, start_after, limit, {}};
+  const std::size_t slash = prefix.rfind('/');
+  TRY_VOID(list_below(listing, slash == std::string::npos ? "" : prefix.substr(0, slash + 1)));
+  return std::move(listing.found);
+}
+
+}  // namespace millrace::object::file_io
