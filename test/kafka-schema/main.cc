@@ -1,14 +1,18 @@
 // Prints the field lists of every message in src/kafka/messages, in the form that DumpSchemas.java prints for
-// Kafka's own classes; `compare` in this directory says whether they are the same. Names of messages to stdout first
-// with --names.
+// Kafka's own classes; `compare` in this directory says whether they are the same.
+//   --names        only the names of the messages
+//   --seeds DIR    writes the corpora of src/kafka's fuzz targets: DIR/request_corpus and DIR/response_corpus
 #include <cxxabi.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
 
 #include "kafka/codec.h"
 #include "kafka/messages/all.h"
+#include "kafka/random_message.h"
 #include "kafka/walker.h"
 
 namespace millrace::kafka {
@@ -123,6 +127,32 @@ void list_fields() {
   for (const auto& fact : facts) fmt::print("{}\n", fact);
 }
 
+void write_file(const std::filesystem::path& path, std::string_view bytes) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+// One frame of the newest and of the oldest version of each API.
+void write_seeds(const std::filesystem::path& dir) {
+  auto random = make_seeded_random(1);
+  AllRequests::for_each([&]<class M>() {
+    for (const std::int16_t version : {M::kInfo.min_version, M::kInfo.max_version}) {
+      RandomMessage generator(*random);
+      const auto frame = encode_request({.api_version = version, .client_id = "me"}, generator.make<M>(version));
+      write_file(dir / "request_corpus" / fmt::format("{}-{}", M::kInfo.name, version), frame->flatten().view());
+    }
+  });
+  AllResponses::for_each([&]<class M>() {
+    for (const std::int16_t version : {M::kInfo.min_version, M::kInfo.max_version}) {
+      RandomMessage generator(*random);
+      const auto frame = encode_response(1, version, generator.make<M>(version));
+      std::string bytes{static_cast<char>(M::kInfo.api_key), static_cast<char>(version)};
+      bytes += frame->flatten().view();
+      write_file(dir / "response_corpus" / fmt::format("{}-{}", M::kInfo.name, version), bytes);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace millrace::kafka
 
@@ -130,6 +160,8 @@ int main(int argc, char** argv) {
   using namespace millrace::kafka;
   if (argc == 2 && std::string_view(argv[1]) == "--names") {
     for_each_message([]<class M>() { fmt::print("{}\n", M::kInfo.name); });
+  } else if (argc == 3 && std::string_view(argv[1]) == "--seeds") {
+    write_seeds(argv[2]);
   } else {
     for_each_message([]<class M>() { list_fields<M>(); });
   }
