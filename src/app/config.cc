@@ -20,7 +20,9 @@ constexpr Known kKnown[] = {
      "the page cache."},
     {"roles", "broker,cdc,sql", "Which roles run in this process."},
     {"node.id", "1", "This broker's id; one process per id and bucket."},
-    {"cache.dir", "./millrace-cache", "Local files that can be rebuilt from the bucket (the SQL engine's)."},
+    {"cache.dir", "",
+     "Local files that can be rebuilt from the bucket (the SQL engine's); empty: beside a file:// bucket, as "
+     "DIR-cache."},
     {"kafka.listen", "127.0.0.1:9092", "Kafka listener; port 0 picks a free one."},
     {"kafka.advertised", "", "HOST:PORT that clients are told; empty: the bound address."},
     {"kafka.bootstrap", "", "Kafka cluster that cdc and sql use when this process has no broker role."},

@@ -19,7 +19,7 @@ class DoorHandle {
       : shared_(std::move(shared)), door_(std::move(door)) {}
   DoorHandle(DoorHandle&&) = default;
   ~DoorHandle() {
-    if (door_) boost::asio::post(shared_->executor, [door = std::move(door_)] {});
+    if (door_) post_to(shared_->executor, [door = std::move(door_)] {});
   }
   broker::Door& get() { return *door_; }
 

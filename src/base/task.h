@@ -192,6 +192,11 @@ auto run_on(Executor executor, F make_task) -> Task<typename std::invoke_result_
   co_return co_await boost::asio::co_spawn(executor, std::move(make_task), boost::asio::use_awaitable);
 }
 
+// Runs `action` on `executor` soon; from any thread.
+inline void post_to(const Executor& executor, std::move_only_function<void()> action) {
+  boost::asio::post(executor, std::move(action));
+}
+
 // Starts a Task that nobody waits for and that owns all it needs; prefer TaskScope::spawn.
 inline void spawn_on(Executor executor, Task<void> task) {
   boost::asio::co_spawn(std::move(executor), std::move(task), task_failed);
