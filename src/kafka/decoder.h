@@ -122,7 +122,8 @@ class Decoder {
   void value(std::optional<T>& field, const Field& spec) {
     field.reset();
     if constexpr (std::is_class_v<T> && requires(T& t, Decoder& d) { T::visit(d, t); }) {
-      if (reader_.be<std::int8_t>() >= 0 && reader_.ok()) structure(field.emplace());
+      // Not emplace(): to clang a struct nested in the message has no default constructor inside optional.
+      if (reader_.be<std::int8_t>() >= 0 && reader_.ok()) structure(*(field = T{}));
     } else {
       const auto size = nullable_length(spec, width_of<T>(spec));
       if (!size || *size < 0) return;

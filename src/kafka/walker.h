@@ -78,7 +78,7 @@ class Walker {
     if (walk_.null(!field.has_value())) {
       field.reset();
     } else {
-      if (!field) field.emplace();
+      if (!field) field = T{};
       value(*field, spec);
     }
   }
