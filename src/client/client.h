@@ -28,6 +28,8 @@ class Channel {
  public:
   virtual ~Channel() = default;
   virtual Task<Result<Slice>> call(SliceChain frame) = 0;
+  // Ends it: calls that wait fail with kUnavailable or kCancelled, and so do later ones.
+  virtual void close() {}
 };
 
 // Makes channels. The app plugs in the in-process one; `make_tcp_connector` is the other.
@@ -79,6 +81,8 @@ struct FetchOptions {
   std::int32_t min_bytes = 1;
   std::int32_t max_bytes = 16 << 20;
   std::int32_t partition_max_bytes = 4 << 20;
+  // Leave out records of transactions that were aborted, and stop before those that are open (KIP-98).
+  bool read_committed = true;
 };
 
 enum class OffsetSpec : std::int64_t { kLatest = -1, kEarliest = -2 };
@@ -89,6 +93,8 @@ struct ClientOptions {
   std::string client_id = "millrace";
   Duration call_timeout = 30s;
 };
+
+class Cluster;
 
 class Client {
  public:
@@ -101,17 +107,20 @@ class Client {
   Task<Result<void>> create_topic(NewTopic topic);
   // All topic names, internal ones included.
   Task<Result<std::vector<std::string>>> list_topics();
+  // kLatest: behind the last record that a fetch can return (not inside open transactions).
   Task<Result<std::int64_t>> offset_of(TopicPartition partition, OffsetSpec spec);
 
-  // One long-polled Fetch over all `positions` (several brokers: one each, side by side).
+  // One long-polled Fetch over all `positions` (several brokers: one each, side by side). A partition in passing
+  // trouble is left out of the answer; the call fails when all are, or when nothing answers in time.
   Task<Result<std::vector<FetchedPartition>>> fetch(std::map<TopicPartition, std::int64_t> positions,
                                                     FetchOptions options = {});
 
-  struct Impl;
+  // Closes the connections: calls that wait fail soon with kCancelled or kUnavailable. So does the destructor.
+  void close();
 
  private:
   friend class Producer;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Cluster> cluster_;
 };
 
 // An idempotent producer, acks=all: a batch is written once however often it is retried, and batches to
@@ -126,7 +135,7 @@ class Producer {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 // Kafka's default partitioner for keyed records: murmur2(key) & 0x7fffffff % partitions.
