@@ -240,8 +240,8 @@ std::expected<std::vector<GroupListing>, ErrorCode> Coordinator::list() const {
 std::vector<GroupSummary> Coordinator::summaries() const {
   std::vector<GroupSummary> all;
   for (const auto& [id, entry] : groups_) {
-    GroupSummary summary{id, std::string(to_string(entry->group.phase())),
-                         static_cast<std::int32_t>(entry->group.member_count()), {}};
+    GroupSummary summary{
+        id, std::string(to_string(entry->group.phase())), static_cast<std::int32_t>(entry->group.member_count()), {}};
     for (const auto& [key, offset] : entry->offsets.all()) summary.offsets.emplace(key, offset.offset);
     all.push_back(std::move(summary));
   }

@@ -10,9 +10,9 @@
 namespace millrace::coord {
 namespace {
 
-constexpr Duration kLookAgain = 50ms;          // while a partition has not been opened by storage yet
-constexpr Duration kPrepareTimeout = 10s;      // FindCoordinator answers COORDINATOR_NOT_AVAILABLE then
-constexpr std::size_t kLoadBytes = 4 << 20;    // read at once
+constexpr Duration kLookAgain = 50ms;        // while a partition has not been opened by storage yet
+constexpr Duration kPrepareTimeout = 10s;    // FindCoordinator answers COORDINATOR_NOT_AVAILABLE then
+constexpr std::size_t kLoadBytes = 4 << 20;  // read at once
 constexpr std::int64_t kSegmentBytes = 104857600;
 
 }  // namespace

@@ -172,9 +172,9 @@ class Group {
 
   // PreparingRebalance: when it ends at the latest.
   std::optional<SteadyTime> join_deadline_;
-  bool initial_ = false;         // the first rebalance of an empty group waits for company
-  bool newcomer_ = false;        // somebody came during the current initial delay
-  Duration initial_left_{};      // how much longer the delay may be extended
+  bool initial_ = false;            // the first rebalance of an empty group waits for company
+  bool newcomer_ = false;           // somebody came during the current initial delay
+  Duration initial_left_{};         // how much longer the delay may be extended
   std::set<std::string> unsynced_;  // members of the generation that did not sync yet
   std::optional<SteadyTime> sync_deadline_;
 

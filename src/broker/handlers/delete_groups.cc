@@ -1,0 +1,16 @@
+// DeleteGroups (KIP-229): only groups without members.
+#include "broker/handlers/common.h"
+#include "broker/handlers/handlers.h"
+
+namespace millrace::broker {
+
+Task<kafka::DeleteGroupsResponse> delete_groups(Services& services, Caller, kafka::DeleteGroupsRequest request) {
+  kafka::DeleteGroupsResponse response;
+  for (const std::string_view id : request.groups_names) {
+    const kafka::ErrorCode error = co_await services.coordinator.delete_group(std::string(id));
+    response.results.push_back({std::string(id), wire(error)});
+  }
+  co_return response;
+}
+
+}  // namespace millrace::broker

@@ -1,0 +1,35 @@
+// DescribeCluster (KIP-700): who is there.
+#include "broker/handlers/common.h"
+#include "broker/handlers/handlers.h"
+
+namespace millrace::broker {
+namespace {
+
+constexpr std::int8_t kBrokerEndpoints = 1;
+constexpr std::int8_t kControllerEndpoints = 2;
+
+}  // namespace
+
+kafka::DescribeClusterResponse describe_cluster(Services& services, const Caller&,
+                                                const kafka::DescribeClusterRequest& request) {
+  kafka::DescribeClusterResponse response;
+  if (request.endpoint_type != kBrokerEndpoints) {
+    const bool known = request.endpoint_type == kControllerEndpoints;
+    response.error_code =
+        wire(known ? kafka::ErrorCode::kMismatchedEndpointType : kafka::ErrorCode::kUnsupportedEndpointType);
+    response.error_message = "This endpoint is a broker's.";
+    return response;
+  }
+  response.endpoint_type = kBrokerEndpoints;
+  response.cluster_id = services.cluster.cluster_id().to_string();
+  response.controller_id = services.cluster.broker_id();
+  if (request.include_cluster_authorized_operations) response.cluster_authorized_operations = kAllClusterOperations;
+  for_each_broker(services.cluster, [&](std::int32_t id, const cluster::BrokerState& broker) {
+    std::optional<std::string> rack;
+    if (!broker.rack.empty()) rack = broker.rack;
+    response.brokers.push_back({id, broker.host, broker.port, std::move(rack), false});
+  });
+  return response;
+}
+
+}  // namespace millrace::broker
