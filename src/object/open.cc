@@ -4,6 +4,7 @@
 
 #include "object/file_store.h"
 #include "object/memory_store.h"
+#include "object/metered_store.h"
 
 namespace millrace::object {
 namespace {
@@ -27,8 +28,9 @@ Result<Sync> parse_options(const std::string& url, std::string_view options) {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> open_store(std::string url, Executor executor, BlockingPool& files, Metrics&) {
-  if (url == "mem:") return std::make_unique<MemoryStore>();
+Result<std::unique_ptr<Store>> open_store(std::string url, Executor executor, BlockingPool& files, Metrics& metrics,
+                                          Clock* clock) {
+  if (url == "mem:") return make_metered_store(std::make_unique<MemoryStore>(), clock, metrics);
   std::string_view rest = url;
   const std::size_t scheme = rest.find(':');
   if (rest.starts_with("file://")) {
@@ -44,7 +46,7 @@ Result<std::unique_ptr<Store>> open_store(std::string url, Executor executor, Bl
   TRY(Sync sync, parse_options(url, question == std::string_view::npos ? "" : rest.substr(question + 1)));
   auto opened = open_file_store(std::move(directory), sync, std::move(executor), files);
   if (!opened) return fail(std::move(opened).error().with(fmt::format("bucket '{}'", url)));
-  return opened;
+  return make_metered_store(std::move(*opened), clock, metrics);
 }
 
 }  // namespace millrace::object

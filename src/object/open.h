@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/clock.h"
 #include "base/metrics.h"
 #include "base/task.h"
 #include "object/store.h"
@@ -12,7 +13,9 @@
 namespace millrace::object {
 
 // Errors name the URL and the remedy: unknown scheme or option (kInvalid), directory not writable
-// (kDenied), directory held by another process (kExists, with its pid).
-Result<std::unique_ptr<Store>> open_store(std::string url, Executor executor, BlockingPool& files, Metrics& metrics);
+// (kDenied), directory held by another process (kExists, with its pid). Requests are counted in `metrics`
+// (object/metered_store.h), their latency too when there is a clock.
+Result<std::unique_ptr<Store>> open_store(std::string url, Executor executor, BlockingPool& files, Metrics& metrics,
+                                          Clock* clock = nullptr);
 
 }  // namespace millrace::object

@@ -1,0 +1,228 @@
+// What is peculiar to directories: locks, left-overs, rights, full disks; and the probe and the counting over them.
+#include "object/file_store.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "base/event_loop.h"
+#include "object/memory_store.h"
+#include "object/open.h"
+#include "object/probe.h"
+
+namespace millrace::object {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FileStore : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = "/tmp/object-test-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+  Result<std::unique_ptr<Store>> open(std::string url) {
+    return open_store(std::move(url), loop_.executor(), files_, metrics_, &loop_.clock());
+  }
+  template <class Body>
+  void run(Store& store, Body body) {
+    loop_.run_until_done(body(store));
+  }
+
+  EventLoop loop_;
+  BlockingPool files_{4};
+  Metrics metrics_;
+  std::string directory_;
+};
+
+SliceChain chain(std::string text) {
+  SliceChain out;
+  out.append(Slice::of(std::move(text)));
+  return out;
+}
+
+TEST_F(FileStore, a_second_opener_is_told_who_holds_the_directory) {
+  auto first = open(directory_);
+  ASSERT_TRUE(first);
+  auto second = open("file://" + directory_ + "/");
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), Code::kExists);
+  EXPECT_NE(second.error().message().find("process " + std::to_string(::getpid())), std::string::npos)
+      << second.error().message();
+  first->reset();
+  EXPECT_TRUE(open(directory_));
+}
+
+TEST_F(FileStore, objects_survive_and_half_written_files_do_not) {
+  {
+    auto store = open(directory_ + "/deep/er");
+    ASSERT_TRUE(store) << store.error().to_string();
+    run(**store, [](Store& s) -> Task<void> {
+      SliceChain body = chain("kept");
+      EXPECT_TRUE(co_await s.put_if_absent("wal/ab/1.1/00000000000000000001", body));
+    });
+  }
+  std::ofstream(directory_ + "/deep/er/.tmp/77") << "half";
+  auto store = open(directory_ + "/deep/er");
+  ASSERT_TRUE(store);
+  EXPECT_TRUE(fs::is_empty(directory_ + "/deep/er/.tmp"));
+  run(**store, [](Store& s) -> Task<void> {
+    auto object = co_await s.get("wal/ab/1.1/00000000000000000001");
+    EXPECT_TRUE(object);
+    EXPECT_EQ(object->body.view(), "kept");
+    auto listed = co_await s.list("", "", 10);
+    EXPECT_EQ(listed->size(), 1u) << "neither lock nor temporary files are objects";
+  });
+}
+
+TEST_F(FileStore, bad_urls_are_refused_with_the_remedy) {
+  for (const char* url :
+       {"s3://bucket", "file://", "", "file:///tmp/x?sync=maybe", "file:///tmp/x?color=red", "ftp:x"}) {
+    auto opened = open(url);
+    ASSERT_FALSE(opened) << url;
+    EXPECT_EQ(opened.error().code(), Code::kInvalid) << url;
+    EXPECT_NE(opened.error().message().find(url), std::string::npos);
+  }
+  std::ofstream(directory_ + "/plain") << "x";
+  auto onto_file = open(directory_ + "/plain");
+  EXPECT_FALSE(onto_file);
+}
+
+TEST_F(FileStore, a_directory_without_rights_is_denied) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
+  ::chmod(directory_.c_str(), 0500);
+  auto opened = open(directory_);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code(), Code::kDenied);
+  ::chmod(directory_.c_str(), 0700);
+}
+
+TEST_F(FileStore, a_full_disk_is_exhausted_and_leaves_nothing_behind) {
+  auto store = open(directory_);
+  ASSERT_TRUE(store);
+  // A limit on file size stands for the full disk: EFBIG instead of ENOSPC, the same path through the code.
+  std::signal(SIGXFSZ, SIG_IGN);
+  struct rlimit old_limit;
+  ::getrlimit(RLIMIT_FSIZE, &old_limit);
+  struct rlimit limit = old_limit;
+  limit.rlim_cur = 1 << 20;
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  run(**store, [](Store& s) -> Task<void> {
+    SliceChain large = chain(std::string(2 << 20, 'x')), small = chain("fits");
+    auto put = co_await s.put_if_absent("big", large);
+    EXPECT_EQ(put.error().code(), Code::kExhausted) << put.error().to_string();
+    EXPECT_NE(put.error().message().find("free space"), std::string::npos);
+    auto there = co_await s.get("big");
+    EXPECT_EQ(there.error().code(), Code::kNotFound);
+    EXPECT_TRUE(co_await s.put_if_absent("small", small));
+  });
+  ::setrlimit(RLIMIT_FSIZE, &old_limit);
+  EXPECT_TRUE(fs::is_empty(directory_ + "/.tmp"));
+}
+
+Task<void> put_one(Store& store, std::string key, int& done) {
+  SliceChain body = chain("value of " + key);
+  if (co_await store.put_if_absent(key, body)) ++done;
+}
+
+TEST_F(FileStore, many_puts_in_flight_all_land) {
+  auto store = open(directory_);
+  ASSERT_TRUE(store);
+  int done = 0;
+  auto body = [](Store& s, Executor executor, int& count) -> Task<void> {
+    TaskScope scope(executor);
+    for (int i = 0; i < 200; ++i) scope.spawn(put_one(s, "d" + std::to_string(i % 3) + "/" + std::to_string(i), count));
+    co_await scope.stop();
+  };
+  loop_.run_until_done(body(**store, loop_.executor(), done));
+  EXPECT_EQ(done, 200);
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory_ + "/d0"), fs::directory_iterator()), 67);
+}
+
+TEST_F(FileStore, requests_are_counted_by_outcome) {
+  auto store = open(directory_);
+  ASSERT_TRUE(store);
+  run(**store, [](Store& s) -> Task<void> {
+    SliceChain body = chain("12345");
+    EXPECT_TRUE(co_await s.put_if_absent("a", body));
+    EXPECT_FALSE(co_await s.put_if_absent("a", body));
+    EXPECT_TRUE(co_await s.get("a"));
+  });
+  const std::string text = metrics_.expose();
+  for (const char* line :
+       {"millrace_object_requests_total{op=\"put_if_absent\",result=\"ok\"} 1",
+        "millrace_object_requests_total{op=\"put_if_absent\",result=\"missed\"} 1",
+        "millrace_object_bytes_total{op=\"get\"} 5", "millrace_object_request_seconds_count{op=\"put_if_absent\"} 2"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
+  }
+}
+
+TEST_F(FileStore, passes_the_probe_and_keeps_nothing_of_it) {
+  auto store = open(directory_);
+  ASSERT_TRUE(store);
+  auto body = [](Store& s, EventLoop& loop) -> Task<void> {
+    auto random = make_seeded_random(1);
+    const ProbeOptions options;
+    auto report = co_await probe_store(s, loop.executor(), loop.clock(), *random, options);
+    EXPECT_TRUE(report) << report.error().to_string();
+    EXPECT_TRUE(report->passed()) << report->failures();
+    EXPECT_GE(report->checks.size(), 12u);
+    auto left = co_await s.list("", "", 10);
+    EXPECT_TRUE(left->empty());
+  };
+  loop_.run_until_done(body(**store, loop_));
+}
+
+// A store whose create overwrites: what some S3 look-alikes did.
+class Overwriting final : public Store {
+ public:
+  Task<Result<std::string>> put_if_absent(std::string key, SliceChain body) override {
+    for (;;) {
+      Result<std::string> put = co_await memory_.put_if_absent(key, body);
+      if (put || put.error().code() != Code::kExists) co_return put;
+      std::vector<std::string> keys(1, key);
+      co_await memory_.remove(std::move(keys));
+    }
+  }
+  Task<Result<std::string>> put_if_match(std::string key, SliceChain body, std::string etag) override {
+    return memory_.put_if_match(std::move(key), std::move(body), std::move(etag));
+  }
+  Task<Result<Object>> get(std::string key) override { return memory_.get(std::move(key)); }
+  Task<Result<Slice>> get_range(std::string key, ByteRange range) override {
+    return memory_.get_range(std::move(key), range);
+  }
+  Task<Result<std::optional<Object>>> get_if_changed(std::string key, std::string etag) override {
+    return memory_.get_if_changed(std::move(key), std::move(etag));
+  }
+  Task<Result<void>> remove(std::vector<std::string> keys) override { return memory_.remove(std::move(keys)); }
+  Task<Result<std::vector<Listed>>> list(std::string prefix, std::string start_after, std::size_t limit) override {
+    return memory_.list(std::move(prefix), std::move(start_after), limit);
+  }
+
+ private:
+  MemoryStore memory_;
+};
+
+TEST(Probe, finds_a_store_that_lets_two_creators_win) {
+  EventLoop loop;
+  auto body = [](EventLoop& l) -> Task<void> {
+    Overwriting store;
+    auto random = make_seeded_random(1);
+    const ProbeOptions options;
+    auto report = co_await probe_store(store, l.executor(), l.clock(), *random, options);
+    EXPECT_TRUE(report);
+    EXPECT_FALSE(report->passed());
+    EXPECT_NE(report->failures().find("exactly one wins"), std::string::npos) << report->failures();
+    EXPECT_NE(report->failures().find("a second create of a key is refused"), std::string::npos);
+  };
+  loop.run_until_done(body(loop));
+}
+
+}  // namespace
+}  // namespace millrace::object
