@@ -67,13 +67,13 @@ sim:  ## the simulation, SEEDS=1000 of them, twice each
 	@$(NINJA) build/test --target sim_test
 	@MILLRACE_SIM_SEEDS=$(SEEDS) build/test/sim_test
 
-bench: build  ## beside Apache Kafka, Debezium and Postgres on this machine
+bench: build  ## beside Apache Kafka, Debezium and Postgres on this machine (35 min)
 	@$(SETUP) demo test
-	@./bench/run $(ARGS)
+	@.venv/bin/python -B bench/run $(ARGS)
 
-bench-quick: build  ## the same with short runs, to see that it works
+bench-quick: build  ## the same with short runs, to see that it works (6 min)
 	@$(SETUP) demo test
-	@./bench/run --quick $(ARGS)
+	@.venv/bin/python -B bench/run --quick $(ARGS)
 
 test-debezium: build  ## our change events beside Debezium's own, field by field
 	@$(SETUP) demo test

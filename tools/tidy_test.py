@@ -177,7 +177,7 @@ class TidyTest(unittest.TestCase):
         self.assert_finds(tidy.check_headers, {"src/net/a.h": "int x;\n"}, "begin with a comment", "#pragma once")
 
     def test_macros_live_in_base(self):
-        files = {"src/base/a.h": "#define A 1\n", "src/net/a.cc": "#define B 1\n#undef B\n"}
+        files = {"src/base/a.h": "#define A 1\n", "src/net/a_test.cc": "#define C 1\n", "src/net/a.cc": "#define B 1\n#undef B\n"}
         self.assert_finds(tidy.check_macros, files, "src/net/a.cc:1: B")
 
     def test_a_codec_needs_a_fuzz_target(self):

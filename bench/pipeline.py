@@ -1,0 +1,243 @@
+"""The parts of bench/run that need PostgreSQL: freshness of SQL, and capture beside Debezium on the same backlog."""
+
+import contextlib
+import json
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pymysql
+from harness import KAFKA_PEER, KafkaTools, Millrace, free_port, postgres_in, reachable_directory, wait_until
+
+TABLE = "CREATE TABLE event (id bigint PRIMARY KEY, kind text NOT NULL, amount numeric(12,2) NOT NULL, note text)"
+
+
+def connector(postgres, slot):
+    """A file that Debezium takes as it is, and so do we."""
+    return {
+        "name": slot,
+        "config": {
+            "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+            "plugin.name": "pgoutput",
+            "database.hostname": "127.0.0.1",
+            "database.port": str(postgres.port),
+            "database.user": "postgres",
+            "database.password": "",
+            "database.dbname": "bench",
+            "topic.prefix": "bench",
+            "slot.name": slot,
+            "publication.name": slot,
+            "publication.autocreate.mode": "filtered",
+            "table.include.list": "public.event",
+            "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "key.converter.schemas.enable": "false",
+            "value.converter.schemas.enable": "false",
+        },
+    }
+
+
+@contextlib.contextmanager
+def source():
+    """A private PostgreSQL that flushes at commit, as a real one does."""
+    with reachable_directory() as directory:
+        postgres = postgres_in(directory / "pg", fsync="on", max_wal_size="4GB", shared_buffers="256MB")
+        try:
+            postgres.psql("CREATE DATABASE bench")
+            postgres.psql(TABLE, database="bench")
+            yield postgres
+        finally:
+            postgres.stop()
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def percentile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))]
+
+
+def mysql(server):
+    host, port = server.mysql
+    return pymysql.connect(host=host, port=port, user="root", autocommit=True)
+
+
+def highest_id(cursor):
+    try:
+        cursor.execute("SELECT max(id) FROM bench.event")
+        return cursor.fetchone()[0] or 0
+    except pymysql.err.MySQLError:
+        return 0  # the table is not there yet
+
+
+# ------------------------------------------------------------------------------------------ freshness
+
+
+def write_steadily(postgres, rate, seconds, committed):
+    """One transaction of one row at each tick; committed[id] is when its COMMIT had returned."""
+    with postgres.connect("bench") as link, link.cursor() as cursor:
+        start = time.monotonic()
+        for n in range(int(rate * seconds)):
+            pause = start + n / rate - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
+            key = len(committed) + 1
+            cursor.execute("INSERT INTO event VALUES (%s, 'sale', %s, 'a note of some length')", (key, key % 1000))
+            link.commit()
+            committed.append(time.monotonic())
+
+
+def freshness(rates=(100, 300), seconds=20):
+    """{rate: {p50_ms, p99_ms, max_ms}}: from the return of COMMIT in Postgres to the row being read over MySQL."""
+    results = {}
+    with source() as postgres, tempfile.TemporaryDirectory(prefix="millrace-fresh-") as scratch:
+        file = Path(scratch) / "connector.json"
+        file.write_text(json.dumps(connector(postgres, "fresh")))
+        server = Millrace(Path(scratch) / "millrace", "--connector", file).start()
+        try:
+            with mysql(server) as link, link.cursor() as cursor:
+                committed = []
+                write_steadily(postgres, 100, 2, committed)  # warm
+                wait_until(lambda: highest_id(cursor) == len(committed), 60, "the first rows in SQL")
+                for rate in rates:
+                    results[rate] = watch(postgres, cursor, rate, seconds, committed)
+        finally:
+            server.stop()
+    return results
+
+
+def watch(postgres, cursor, rate, seconds, committed):
+    first = len(committed)
+    writer = threading.Thread(target=write_steadily, args=(postgres, rate, seconds, committed), daemon=True)
+    writer.start()
+    seen, delays = first, []
+    give_up = time.monotonic() + seconds + 60
+    while (writer.is_alive() or seen < len(committed)) and time.monotonic() < give_up:
+        newest, now = highest_id(cursor), time.monotonic()
+        while seen < newest:
+            if seen < len(committed):
+                delays.append(max(0.0, now - committed[seen]) * 1000)
+            seen += 1
+        time.sleep(0.002)
+    writer.join()
+    assert seen == len(committed), f"{len(committed) - seen} rows never became visible"
+    return {"tx_per_s": rate, "p50_ms": percentile(delays, 0.5), "p99_ms": percentile(delays, 0.99), "max_ms": max(delays)}
+
+
+# -------------------------------------------------------------------------------------------- capture
+
+
+def backlog(postgres, rows):
+    """`rows` inserted in transactions of 1000, as the reader is away."""
+    with postgres.connect("bench") as link, link.cursor() as cursor:
+        for start in range(1, rows + 1, 1000):
+            cursor.execute(
+                "INSERT INTO event SELECT i, 'sale', i %% 1000, 'a note of some length' FROM generate_series(%s, %s) i",
+                (start, min(rows, start + 999)),
+            )
+            link.commit()
+
+
+def end_offset(address):
+    from kafka import KafkaConsumer, TopicPartition
+
+    consumer = KafkaConsumer(bootstrap_servers=address)
+    try:
+        topic = "bench.public.event"
+        partitions = consumer.partitions_for_topic(topic) or set()
+        return sum(consumer.end_offsets([TopicPartition(topic, p) for p in partitions]).values())
+    finally:
+        consumer.close()
+
+
+def caught_up(address, rows, pid):
+    """(seconds, CPU seconds) until the topic holds `rows` records."""
+    started, cpu = time.monotonic(), cpu_seconds(pid)
+    wait_until(lambda: end_offset(address) >= rows, 600, "the backlog in the topic")
+    return {"seconds": time.monotonic() - started, "cpu_s": cpu_seconds(pid) - cpu}
+
+
+def our_capture(rows, scratch):
+    with source() as postgres:
+        file = Path(scratch) / "ours.json"
+        file.write_text(json.dumps(connector(postgres, "ours")))
+        server = Millrace(Path(scratch) / "millrace", "--roles", "broker,cdc", "--connector", file).start()
+        wait_until(lambda: postgres.psql("SELECT count(*) FROM pg_replication_slots", "bench") == "1", 60, "the slot")
+        time.sleep(2)  # the empty snapshot
+        server.stop()
+        backlog(postgres, rows)
+        try:
+            server.start()
+            return caught_up(server.kafka, rows, server.pid)
+        finally:
+            server.stop()
+
+
+class Connect:
+    """Debezium on Kafka Connect, standalone."""
+
+    def __init__(self, scratch, postgres, broker):
+        self.scratch = Path(scratch)
+        port = free_port()
+        worker = {
+            "bootstrap.servers": broker,
+            "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "key.converter.schemas.enable": "false",
+            "value.converter.schemas.enable": "false",
+            "offset.storage.file.filename": str(self.scratch / "offsets"),
+            "offset.flush.interval.ms": "1000",
+            "plugin.path": str(KafkaTools.home / "plugins"),
+            "listeners": f"HTTP://127.0.0.1:{port}",
+        }
+        config = {"name": "debezium", **connector(postgres, "debezium")["config"]}
+        for name, settings in (("worker", worker), ("connector", config)):
+            text = "".join(f"{key}={value}\n" for key, value in settings.items())
+            (self.scratch / f"{name}.properties").write_text(text)
+
+    def start(self):
+        files = [str(self.scratch / "worker.properties"), str(self.scratch / "connector.properties")]
+        with (self.scratch / "connect.log").open("ab") as log:
+            command = [str(KAFKA_PEER), "tool", "connect-standalone", *files]
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(60)
+
+
+def debezium_capture(rows, scratch):
+    with source() as postgres, KafkaTools().broker(f"{scratch}/kafka") as broker:
+        connect = Connect(scratch, postgres, broker).start()
+        try:
+            active = "SELECT count(*) FROM pg_replication_slots WHERE active"
+            wait_until(lambda: postgres.psql(active, "bench") == "1", 90, "Debezium's slot")
+            time.sleep(5)
+        finally:
+            connect.stop()
+        backlog(postgres, rows)
+        connect.start()
+        try:
+            # From the moment it reads: start-up of the JVM is not capture.
+            wait_until(lambda: postgres.psql(active, "bench") == "1", 90, "Debezium's return")
+            return caught_up(broker, rows, connect.process.pid)
+        finally:
+            connect.stop()
+
+
+def capture(rows, rounds=1):
+    results = {"Millrace": [], "Debezium": []}
+    for _ in range(rounds):
+        for name, run in (("Millrace", our_capture), ("Debezium", debezium_capture)):
+            with tempfile.TemporaryDirectory(prefix="millrace-capture-") as scratch:
+                result = run(rows, scratch)
+            result["events_per_s"] = rows / result["seconds"]
+            result["cpu_s_per_million"] = result["cpu_s"] / rows * 1e6
+            results[name].append(result)
+    return results
