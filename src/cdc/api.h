@@ -47,6 +47,8 @@ struct Status {
   std::uint64_t replayed = 0;  // events found in the log already after a restart, and not written again
   std::uint32_t snapshot_tables = 0, snapshot_tables_done = 0;
   std::uint64_t snapshot_rows = 0;
+  // Of the present attempt alone.
+  std::uint64_t rows_of_attempt = 0, transactions_of_attempt = 0, replayed_of_attempt = 0;
 };
 
 struct Finding {

@@ -205,6 +205,12 @@ void PgConnection::wait(int wake_fd, Duration at_most) {
   ::poll(fds, 2, static_cast<int>(std::clamp<std::int64_t>(ms, 0, 60'000)));
 }
 
+void wait_readable(int fd, Duration at_most) {
+  pollfd one{fd, POLLIN, 0};
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(at_most).count();
+  ::poll(&one, 1, static_cast<int>(std::clamp<std::int64_t>(ms, 0, 60'000)));
+}
+
 std::string PgConnection::quote(std::string_view name) const {
   char* quoted = PQescapeIdentifier(connection_, name.data(), name.size());
   CHECK(quoted != nullptr);

@@ -55,6 +55,9 @@ class PgConnection {
   std::string user_, dbname_, host_;
 };
 
+// Waits until the descriptor is readable or the time is over.
+void wait_readable(int fd, Duration at_most);
+
 // Wakes a thread that sits in PgConnection::wait; `wake` from any thread.
 class Wakeup {
  public:
