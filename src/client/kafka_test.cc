@@ -1,4 +1,5 @@
 // Against a real broker: KAFKA_BOOTSTRAP=HOST:PORT build/test/client_test --gtest_filter='RealKafka.*'
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -23,14 +24,15 @@ class RealKafka : public testing::Test {
     topic_ = fmt::format("millrace-client-{:x}", make_system_random()->next());
   }
   // Runs `test(client)` and fails on its error.
-  void run(Task<Result<void>> (*test)(Client&, std::string)) {
+  void run(Task<Result<void>> (*test)(Client&, Executor, std::string)) {
     EventLoop loop;
     const auto connector = make_tcp_connector(loop.executor());
     Client client(loop.executor(), loop.clock(), *connector, options_);
     std::optional<Result<void>> result;
-    loop.run_until_done([](Client& c, std::string t, auto* f, std::optional<Result<void>>& out) -> Task<void> {
-      out = co_await f(c, t);
-    }(client, topic_, test, result));
+    loop.run_until_done(
+        [](Client& c, Executor executor, std::string t, auto* f, std::optional<Result<void>>& out) -> Task<void> {
+          out = co_await f(c, executor, t);
+        }(client, loop.executor(), topic_, test, result));
     ASSERT_TRUE(result.has_value());
     EXPECT_TRUE(*result) << result->error().to_string();
   }
@@ -64,7 +66,7 @@ Task<Result<std::vector<Record>>> read_to_end(Client& client, TopicPartition par
   co_return all;
 }
 
-Task<Result<void>> topics(Client& client, std::string topic) {
+Task<Result<void>> topics(Client& client, Executor, std::string topic) {
   const auto missing = co_await client.partition_count(topic);
   EXPECT_FALSE(missing);
   EXPECT_EQ(missing.error().code(), Code::kNotFound);
@@ -83,7 +85,7 @@ Task<Result<void>> topics(Client& client, std::string topic) {
 }
 TEST_F(RealKafka, topics_are_created_counted_and_listed) { run(topics); }
 
-Task<Result<void>> write_and_read(Client& client, std::string topic) {
+Task<Result<void>> write_and_read(Client& client, Executor, std::string topic) {
   const NewTopic wanted{.name = topic, .partitions = 2};
   CO_TRY_VOID(co_await client.create_topic(wanted));
   const TopicPartition partition{topic, 1};
@@ -137,11 +139,10 @@ Task<void> send_one(Producer& producer, TopicPartition partition, int number, st
   if (--left == 0) done.set();
 }
 
-Task<Result<void>> many_at_once(Client& client, std::string topic) {
+Task<Result<void>> many_at_once(Client& client, Executor executor, std::string topic) {
   const NewTopic wanted{.name = topic};
   CO_TRY_VOID(co_await client.create_topic(wanted));
   constexpr int kSends = 200;
-  const Executor executor = co_await boost::asio::this_coro::executor;
   const TopicPartition partition{topic, 0};
   Producer producer(client);
   std::vector<std::int64_t> offsets(kSends, -2);
@@ -156,7 +157,7 @@ Task<Result<void>> many_at_once(Client& client, std::string topic) {
 }
 TEST_F(RealKafka, sends_at_once_land_in_the_order_of_the_calls) { run(many_at_once); }
 
-Task<Result<void>> too_large(Client& client, std::string topic) {
+Task<Result<void>> too_large(Client& client, Executor, std::string topic) {
   const NewTopic wanted{.name = topic, .configs = {{"max.message.bytes", "1000"}}};
   CO_TRY_VOID(co_await client.create_topic(wanted));
   const TopicPartition partition{topic, 0}, missing{topic + "-none", 0};
