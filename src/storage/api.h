@@ -119,11 +119,15 @@ class Watch {
   std::vector<PartitionId> watched_;
 };
 
+// For the simulation alone: breaks one safeguard, to show that its checkers see the difference.
+enum class Sabotage { kNone, kAckBeforeDurable, kAckOutOfOrder, kForgetProducers };
+
 struct EngineOptions {
   Duration linger = 5ms;                 // longest wait of a batch for company once PUTs are in flight
   std::size_t slot_bytes_max = 8 << 20;  // a slot is cut at this size
   std::size_t puts_in_flight_max = 16;
-  double idle_puts_per_second_max = 50;         // budget: an almost idle cluster coalesces instead of paying per batch
+  Duration cut_interval = 1ms;           // least time between two slots under load; never delays the first
+  double idle_puts_per_second_max = 50;  // budget: an almost idle cluster coalesces instead of paying per batch
   std::size_t tail_bytes_max = 256 << 20;       // batches kept in memory for tail reads and for compaction
   std::size_t unacked_bytes_max = 256 << 20;    // beyond: appends are refused as kOverloaded
   std::size_t object_bytes_target = 128 << 20;  // WAL bytes after which a sorted data object is written,
@@ -131,6 +135,8 @@ struct EngineOptions {
   Duration retention_check_interval = 30s;
   Duration put_unknown_deadline = 30s;  // a slot whose outcome stays unknown this long ends the incarnation
   std::size_t block_cache_bytes = 128 << 20;
+  Duration producer_id_expiration = std::chrono::hours(24);
+  Sabotage sabotage = Sabotage::kNone;
 };
 
 struct EngineStatus {
@@ -144,6 +150,10 @@ class Engine {
   virtual ~Engine() = default;
   // Null when there is no such partition or this broker does not lead it (now).
   virtual Partition* find(const PartitionId& id) = 0;
+  // Undoes add_watcher, also for a partition that this broker does not lead any more.
+  virtual void unwatch(const PartitionId& id, Event* event) {
+    if (Partition* partition = find(id)) partition->remove_watcher(event);
+  }
   virtual EngineStatus status() const = 0;
   // Set when this incarnation is over (rule 15): the app shuts down or reopens with a new one.
   virtual Event& fenced() = 0;

@@ -1,0 +1,109 @@
+#include "storage/cache/block_cache.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace millrace::storage {
+namespace {
+
+constexpr int kAttempts = 5;
+constexpr Duration kBackoff = 50ms;
+
+}  // namespace
+
+std::string BlockCache::name(const std::string& key, std::uint64_t block) { return fmt::format("{}#{}", key, block); }
+
+Task<Result<SliceChain>> BlockCache::read(std::string key, std::uint64_t object_size, std::uint64_t position,
+                                          std::uint64_t size) {
+  SliceChain out;
+  if (position > object_size || size > object_size - position) {
+    co_return fail(Code::kCorrupt, fmt::format("{}: bytes [{}, {}) lie beyond its {} bytes", key, position,
+                                               position + size, object_size));
+  }
+  const std::uint64_t end = position + size;
+  while (position < end) {
+    const std::uint64_t block = position / kBlockBytes;
+    auto found = blocks_.find(name(key, block));
+    if (found == blocks_.end()) {
+      const std::uint64_t last_wanted = (end - 1) / kBlockBytes, last_block = (object_size - 1) / kBlockBytes;
+      const bool goes_on = block > 0 && blocks_.contains(name(key, block - 1));
+      std::uint64_t last = std::min(goes_on ? last_block : last_wanted, block + kReadAheadBlocks - 1);
+      while (last > block && blocks_.contains(name(key, last))) --last;
+      co_await fetch(key, object_size, block, last - block + 1);
+      found = blocks_.find(name(key, block));
+      if (found == blocks_.end()) {
+        // It failed, or was evicted at once: the budget is tiny. Read what is needed past the cache.
+        Result<Slice> direct = co_await get(key, {position, end - position});
+        if (!direct) co_return fail(std::move(direct).error());
+        out.append(std::move(*direct));
+        co_return out;
+      }
+    } else {
+      metrics_.cache_hits.Increment();
+    }
+    auto pending = found->second.data;
+    if (!pending.ready()) {
+      Result<Slice> arrived = co_await pending.wait();
+      if (!arrived) co_return fail(std::move(arrived).error());
+    } else {
+      ages_.splice(ages_.begin(), ages_, found->second.age);
+    }
+    Result<Slice> data = co_await pending.wait();
+    const std::uint64_t from = position - block * kBlockBytes;
+    const std::uint64_t take = std::min(end, (block + 1) * kBlockBytes) - position;
+    out.append(data->sub(from, take));
+    position += take;
+  }
+  co_return out;
+}
+
+Task<void> BlockCache::fetch(std::string key, std::uint64_t object_size, std::uint64_t first, std::uint64_t count) {
+  std::vector<Promise<Result<Slice>>> promises(count);
+  for (std::uint64_t i = 0; i < count; ++i) blocks_[name(key, first + i)].data = promises[i];
+  const std::uint64_t from = first * kBlockBytes;
+  const std::uint64_t size = std::min(count * kBlockBytes, object_size - from);
+  metrics_.cache_misses.Increment(static_cast<double>(count));
+  Result<Slice> all = co_await get(key, {from, size});
+  if (all && all->size() != size) {
+    all = fail(Code::kCorrupt, fmt::format("{} ends before byte {}", key, from + size));
+  }
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::string block_name = name(key, first + i);
+    if (!all) {
+      blocks_.erase(block_name);
+      promises[i].set(fail(all.error()));
+      continue;
+    }
+    const std::uint64_t at = i * kBlockBytes;
+    Block& block = blocks_[block_name];
+    block.size = std::min(kBlockBytes, size - at);
+    ages_.push_front(block_name);
+    block.age = ages_.begin();
+    bytes_ += block.size;
+    promises[i].set(all->sub(at, block.size));
+  }
+  evict();
+}
+
+Task<Result<Slice>> BlockCache::get(std::string key, object::ByteRange range) {
+  for (int attempt = 1;; ++attempt) {
+    const SteadyTime begin = clock_.now();
+    Result<Slice> got = co_await store_.get_range(key, range);
+    metrics_.get_seconds.Observe(std::chrono::duration<double>(clock_.now() - begin).count());
+    if (got || !got.error().retriable() || attempt == kAttempts) co_return got;
+    co_await sleep_for(clock_, kBackoff * attempt);
+  }
+}
+
+void BlockCache::evict() {
+  while (bytes_ > bytes_max_ && !ages_.empty()) {
+    const auto found = blocks_.find(ages_.back());
+    bytes_ -= found->second.size;
+    blocks_.erase(found);
+    ages_.pop_back();
+  }
+  metrics_.cache_bytes.Set(static_cast<double>(bytes_));
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,196 @@
+#include "storage/compaction/compactor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "object/create.h"
+#include "storage/compaction/object_codec.h"
+
+namespace millrace::storage {
+namespace {
+
+constexpr Duration kRetryAfter = 5s;
+
+}  // namespace
+
+// When the next object is due; nothing while no acknowledged slot waits. Looks at the waiting slots only.
+std::optional<SteadyTime> Compactor::due() const {
+  std::optional<SteadyTime> when;
+  std::uint64_t bytes = 0;
+  for (SlotRef ref = parts_.slots.first(); ref < parts_.slots.end(); ++ref) {
+    const SlotInfo& slot = parts_.slots[ref];
+    if (slot.registered) continue;
+    if (!slot.acked) break;
+    if (!when) when = slot.acked_at + parts_.options.object_interval;
+    bytes += slot.bytes;
+    if (bytes >= parts_.options.object_bytes_target) return parts_.clock.now();
+  }
+  return when;
+}
+
+void Compactor::wake() { work_.pulse(); }
+
+Task<void> Compactor::run(Event& stopping) {
+  SteadyTime not_before = parts_.clock.now();
+  while (!stopping.is_set() && !parts_.committer.fenced().is_set()) {
+    const auto when = due();
+    const SteadyTime now = parts_.clock.now();
+    if (!when) {
+      co_await work_.wait();
+    } else if (std::max(*when, not_before) > now) {
+      // Woken at each acknowledgement while something waits; that costs one walk over the waiting slots.
+      co_await work_.wait_until(parts_.clock, std::max(*when, not_before));
+    } else {
+      Result<bool> done = co_await compact_once();
+      if (!done) {
+        parts_.metrics.compaction_failures.Increment();
+        LOG_WARN("compaction.failed", {"error", done.error().to_string()});
+        if (done.error().code() == Code::kFenced) co_return;
+        not_before = parts_.clock.now() + kRetryAfter;
+      }
+    }
+  }
+}
+
+// Rule 8: from the floor on, without a hole, acknowledged only.
+std::optional<Compactor::Work> Compactor::choose() const {
+  Work work;
+  bool any = false;
+  std::uint64_t bytes = 0;
+  for (SlotRef ref = parts_.slots.first(); ref < parts_.slots.end(); ++ref) {
+    const SlotInfo& slot = parts_.slots[ref];
+    if (slot.registered) continue;
+    if (!slot.acked || (any && bytes + slot.bytes > parts_.options.object_bytes_target)) break;
+    if (!any) work.first = ref;
+    any = true;
+    work.last = ref;
+    bytes += slot.bytes;
+    work.partitions.insert(work.partitions.end(), slot.partitions.begin(), slot.partitions.end());
+  }
+  if (!any) return std::nullopt;
+  auto& partitions = work.partitions;
+  std::sort(partitions.begin(), partitions.end(), [](const auto& a, const auto& b) { return a->id < b->id; });
+  partitions.erase(std::unique(partitions.begin(), partitions.end()), partitions.end());
+  std::erase_if(partitions, [this](const auto& p) { return !parts_.cluster.state().partition(p->id); });
+  return work;
+}
+
+Task<Result<bool>> Compactor::compact_once() {
+  auto work = choose();
+  if (!work) co_return false;
+  const cluster::LogSeq birth = parts_.cluster.state().applied();
+  birth_ = birth;
+  ObjectBuilder builder(birth, parts_.cluster.broker_id(), parts_.cluster.incarnation());
+  std::vector<Done> all;
+  Result<void> result;
+  for (const auto& partition : work->partitions) {
+    Result<Done> done = co_await add_partition(partition, work->last, builder);
+    if (!done) {
+      result = fail(std::move(done).error());
+      break;
+    }
+    all.push_back(std::move(*done));
+  }
+  if (result) result = co_await publish(std::move(*work), std::move(all), builder, birth);
+  birth_.reset();
+  if (!result) co_return fail(std::move(result).error());
+  co_return true;
+}
+
+Task<Result<SliceChain>> Compactor::bytes_of(BatchEntry entry) {
+  const SlotInfo& slot = parts_.slots[entry.slot];
+  const std::string key = slot_key(slot.address);
+  const std::uint64_t object_size = slot.object_size;
+  co_return co_await parts_.cache.read(key, object_size, entry.position, entry.size);
+}
+
+Task<Result<Compactor::Done>> Compactor::add_partition(std::shared_ptr<LivePartition> partition, SlotRef last,
+                                                       ObjectBuilder& builder) {
+  const PartitionLog& log = partition->log;
+  Done done{partition, log.registered_end(), partition->checkpoint};
+  // The index may move while bytes are read: every turn begins with the offset.
+  for (;;) {
+    const auto at = log.find(done.end_offset);
+    if (at == log.index().end() || log.index()[at].slot > last) break;
+    const BatchEntry entry = log.index()[at];
+    SliceChain bytes;
+    if (const Slice* held = log.memory(at)) {
+      bytes.append(*held);
+    } else {
+      CO_TRY(bytes, co_await bytes_of(entry));
+    }
+    const auto head = header_in_chain(bytes, 0);
+    if (!head || head->base_offset != entry.base_offset || head->size != entry.size) {
+      co_return fail(Code::kCorrupt, fmt::format("a slot does not hold the batch at offset {}", entry.base_offset));
+    }
+    done.checkpoint.note(*head, parts_.clock.wall_ms());
+    done.end_offset = entry.next_offset();
+    // DeleteRecords was here first: only its producers are remembered.
+    if (entry.next_offset() <= log.log_start()) continue;
+    builder.add_batch(partition->id, entry.base_offset, entry.next_offset(), entry.max_timestamp_ms, std::move(bytes));
+  }
+  co_return done;
+}
+
+Task<Result<void>> Compactor::publish(Work work, std::vector<Done> done, ObjectBuilder& builder,
+                                      cluster::LogSeq birth) {
+  const std::int64_t expired =
+      parts_.clock.wall_ms() -
+      std::chrono::duration_cast<std::chrono::milliseconds>(parts_.options.producer_id_expiration).count();
+  for (auto& item : done) {
+    item.checkpoint.expire(expired);
+    // Also when empty: it says up to where this partition was compacted.
+    builder.add_state(item.partition->id, item.end_offset, item.checkpoint.encode());
+  }
+  cluster::RegisterObjectRecord record;
+  record.key = object_key(birth, parts_.random.next(), parts_.random.next());
+  record.birth = birth;
+  auto built = builder.finish();
+  record.size_bytes = built.body.size();
+  record.extents = std::move(built.extents);
+  record.states = std::move(built.states);
+  std::vector<std::string> keys;
+  for (SlotRef ref = work.first; ref <= work.last; ++ref) {
+    const SlotAddress& address = parts_.slots[ref].address;
+    keys.push_back(slot_key(address));
+    auto& runs = record.replaces_slots;
+    if (runs.empty() || runs.back().incarnation != address.incarnation) {
+      runs.push_back({address.broker_id, address.incarnation, address.slot, address.slot});
+    }
+    runs.back().to = address.slot;
+  }
+  const std::string key = record.key;
+  const std::uint64_t bytes = record.size_bytes;
+  object::CreateOptions options{.deadline = parts_.clock.now() + parts_.options.put_unknown_deadline};
+  auto put =
+      co_await object::create_object(parts_.store, parts_.clock, parts_.random, key, std::move(built.body), options);
+  if (put.outcome != object::CreateOutcome::kCreated) co_return fail(std::move(put.error).with("writing " + key));
+
+  std::vector<cluster::Record> records;
+  records.emplace_back(std::move(record));
+  auto committed = co_await parts_.cluster.commit(std::move(records));
+  if (!committed) co_return fail(std::move(committed).error().with("registering " + key));
+
+  for (auto& item : done) {
+    item.partition->checkpoint = std::move(item.checkpoint);
+    item.partition->log.registered(item.end_offset);
+  }
+  for (SlotRef ref = work.first; ref <= work.last; ++ref) parts_.slots[ref].registered = true;
+  parts_.slots.drop_front();
+  parts_.metrics.objects.Increment();
+  parts_.metrics.object_bytes.Increment(static_cast<double>(bytes));
+  LOG_DEBUG("compaction.registered", {"object", key}, {"bytes", bytes}, {"slots", keys.size()});
+  co_await delete_slots(std::move(keys));
+  co_return Result<void>();
+}
+
+// After the Register: nobody needs them. What a failure leaves is found by the collector at the next start.
+Task<void> Compactor::delete_slots(std::vector<std::string> keys) {
+  parts_.metrics.deleted_keys.Increment(static_cast<double>(keys.size()));
+  Result<void> removed = co_await parts_.store.remove(std::move(keys));
+  if (!removed) LOG_WARN("compaction.slots_left", {"error", removed.error().to_string()});
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,50 @@
+// Compactor: turns acknowledged slots into data objects. When `object_bytes_target` of WAL wait, or the oldest waits
+// `object_interval`: an unbroken run of slots from the floor (rule 8) is sorted by partition into one object, with each
+// partition's producer state as of the run's end; one Register names the slots it replaces (rule 9); then the slots'
+// objects are deleted. Batches still in memory are not read again, evicted ones come from the bucket.
+//
+// A failed upload or commit is repeated later under a new name; what it left behind is collected as an orphan. One at
+// a time. One thread.
+#pragma once
+
+#include "storage/engine_parts.h"
+
+namespace millrace::storage {
+
+class Compactor {
+ public:
+  explicit Compactor(EngineParts& parts) : parts_(parts) {}
+
+  Task<void> run(Event& stopping);
+  // Something was acknowledged, or the engine stops.
+  void wake();
+  // Compacts what is due now; false when nothing could be done. For tests also directly.
+  Task<Result<bool>> compact_once();
+  // No upload under way was born below this entry (OrphanFloor may go up to it).
+  cluster::LogSeq oldest_birth() const { return birth_.value_or(parts_.cluster.state().applied()); }
+
+ private:
+  struct Work {
+    SlotRef first = 0, last = 0;
+    std::vector<std::shared_ptr<LivePartition>> partitions;  // sorted, without deleted ones
+  };
+  struct Done {
+    std::shared_ptr<LivePartition> partition;
+    std::int64_t end_offset = 0;
+    ProducerTable checkpoint;
+  };
+
+  std::optional<SteadyTime> due() const;
+  std::optional<Work> choose() const;
+  Task<Result<Done>> add_partition(std::shared_ptr<LivePartition> partition, SlotRef last,
+                                   class ObjectBuilder& builder);
+  Task<Result<SliceChain>> bytes_of(BatchEntry entry);
+  Task<Result<void>> publish(Work work, std::vector<Done> done, ObjectBuilder& builder, cluster::LogSeq birth);
+  Task<void> delete_slots(std::vector<std::string> keys);
+
+  EngineParts& parts_;
+  Event work_;
+  std::optional<cluster::LogSeq> birth_;
+};
+
+}  // namespace millrace::storage

@@ -1,0 +1,28 @@
+// What the parts of one engine share: references into EngineImpl, which outlives them all.
+#pragma once
+
+#include "base/random.h"
+#include "storage/cache/block_cache.h"
+#include "storage/compaction/object_reader.h"
+#include "storage/metrics.h"
+#include "storage/wal/committer.h"
+#include "storage/wal/slot_directory.h"
+
+namespace millrace::storage {
+
+struct EngineParts {
+  Clock& clock;
+  Random& random;
+  object::Store& store;
+  cluster::Cluster& cluster;
+  StorageMetrics& metrics;
+  const EngineOptions& options;
+  SlotDirectory& slots;
+  Committer& committer;
+  BlockCache& cache;
+  ObjectReader& objects;
+  bool stopping = false;
+  std::uint64_t tail_bytes = 0;  // in memory, acknowledged or not
+};
+
+}  // namespace millrace::storage
