@@ -1,6 +1,7 @@
 // Prints the field lists of every message in src/kafka/messages, in the form that DumpSchemas.java prints for
 // Kafka's own classes; `compare` in this directory says whether they are the same.
 //   --names        only the names of the messages
+//   --samples      random messages of every version as "NAME VERSION HEX", for RoundTrip.java
 //   --seeds DIR    writes the corpora of src/kafka's fuzz targets: DIR/request_corpus and DIR/response_corpus
 #include <cxxabi.h>
 
@@ -127,6 +128,21 @@ void list_fields() {
   for (const auto& fact : facts) fmt::print("{}\n", fact);
 }
 
+void print_samples() {
+  auto random = make_seeded_random(2);
+  for_each_message([&]<class M>() {
+    for (std::int16_t version = M::kInfo.min_version; version <= M::kInfo.max_version; ++version) {
+      for (int i = 0; i < 10; ++i) {
+        RandomMessage generator(*random);
+        const auto bytes = encode(generator.make<M>(version), version)->flatten();
+        fmt::print("{} {} ", M::kInfo.name, version);
+        for (const unsigned char c : bytes.view()) fmt::print("{:02x}", c);
+        fmt::print("\n");
+      }
+    }
+  });
+}
+
 void write_file(const std::filesystem::path& path, std::string_view bytes) {
   std::filesystem::create_directories(path.parent_path());
   std::ofstream(path, std::ios::binary) << bytes;
@@ -160,6 +176,8 @@ int main(int argc, char** argv) {
   using namespace millrace::kafka;
   if (argc == 2 && std::string_view(argv[1]) == "--names") {
     for_each_message([]<class M>() { fmt::print("{}\n", M::kInfo.name); });
+  } else if (argc == 2 && std::string_view(argv[1]) == "--samples") {
+    print_samples();
   } else if (argc == 3 && std::string_view(argv[1]) == "--seeds") {
     write_seeds(argv[2]);
   } else {
