@@ -32,7 +32,7 @@ class SoloCluster final : public Cluster {
 
   Task<Result<void>> open();
 
-  const MetadataState& state() const override { return const_cast<MetadataLog&>(log_).state(); }
+  const MetadataState& state() const override { return log_.state(); }
   Event& changed() override { return changed_; }
   const Uuid& cluster_id() const override { return log_.cluster_id(); }
   std::int32_t broker_id() const override { return options_.broker_id; }

@@ -49,6 +49,7 @@ class MetadataLog {
   Task<Result<void>> publish_snapshot();
 
   MetadataState& state() { return state_; }
+  const MetadataState& state() const { return state_; }
   const Uuid& cluster_id() const { return cluster_id_; }
   LogSeq next() const { return next_; }
   // Since the newest snapshot that the root names.
