@@ -41,10 +41,11 @@ T number(const Row& row, std::size_t i) {
 }
 
 constexpr const char* kColumns =
-    "SELECT c.oid, n.nspname, c.relname, a.attname, a.atttypid, a.atttypmod, a.attnotnull, "
+    "SELECT c.oid, n.nspname, c.relname, a.attname, a.atttypid, a.atttypmod, a.attnotnull OR t.typnotnull, "
     "CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+    "LEFT JOIN pg_type t ON t.oid = a.atttypid "
     "LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum "
     "WHERE {} ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\", a.attnum";
 constexpr const char* kKeys =
@@ -142,8 +143,9 @@ Result<void> check_server(PgConnection& sql) {
   if (sql.server_version() < 100000) {
     return fail(Code::kUnsupported, "Postgres older than 10 has no pgoutput: upgrade the server");
   }
-  TRY(const auto rows, sql.query("SELECT current_setting('wal_level'), current_setting('server_encoding'), "
-                                 "(SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user)"));
+  TRY(const auto rows,
+      sql.query("SELECT current_setting('wal_level'), current_setting('server_encoding'), "
+                "(SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user), current_user"));
   if (cell(rows[0], 0) != "logical") {
     return fail(Code::kInvalid,
                 fmt::format("Postgres runs with wal_level = {}, and change capture needs logical: ALTER SYSTEM SET "
@@ -151,7 +153,8 @@ Result<void> check_server(PgConnection& sql) {
                             cell(rows[0], 0)));
   }
   if (cell(rows[0], 2) == "f") {
-    return fail(Code::kDenied, "the Postgres user may not replicate: ALTER ROLE <user> REPLICATION");
+    return fail(Code::kDenied, fmt::format("user \"{0}\" may not replicate: ALTER ROLE {1} REPLICATION",
+                                           cell(rows[0], 3), sql.quote(cell(rows[0], 3))));
   }
   return {};
 }

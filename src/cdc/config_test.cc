@@ -42,9 +42,10 @@ TEST(ConnectorConfig, flat_form_and_numbers_are_read) {
 }
 
 TEST(ConnectorConfig, debezium_options_that_are_not_built_are_refused_by_name) {
-  for (const std::string& name : std::vector<std::string>{"heartbeat.interval.ms", "transforms", "transforms.unwrap.type", "column.mask.hash.MD5.with.salt.x",
-                                 "signal.data.collection", "hstore.handling.mode", "skipped.operations", "slot.drop.on.stop",
-                                 "provide.transaction.metadata", "errors.tolerance", "binary.handling.mode"}) {
+  for (const std::string& name : std::vector<std::string>{
+           "heartbeat.interval.ms", "transforms", "transforms.unwrap.type", "column.mask.hash.MD5.with.salt.x",
+           "signal.data.collection", "hstore.handling.mode", "skipped.operations", "slot.drop.on.stop",
+           "provide.transaction.metadata", "errors.tolerance", "binary.handling.mode"}) {
     const auto error = error_of(file("\"" + name + "\":\"1\""));
     EXPECT_EQ(error.code(), Code::kUnsupported) << name;
     EXPECT_NE(error.message().find("\"" + name + "\" is not supported yet"), std::string::npos) << error.message();
@@ -62,10 +63,11 @@ TEST(ConnectorConfig, unknown_options_are_refused_as_unknown) {
 }
 
 TEST(ConnectorConfig, broken_files_and_values_are_refused) {
-  for (const auto& json : {std::string(""), std::string("{"), std::string("[]"), std::string("{}"), file("\"database.port\":\"x\""),
-                           file(R"("table.include.list":"a","table.exclude.list":"b")"), file(R"("table.include.list":"(")"),
-                           file(R"("slot.name":"UPPER")"), file(R"("tombstones.on.delete":"maybe")"), file(R"("slot.name":["a"])"),
-                           file(R"("snapshot.mode":"nonsense")"), std::string(R"({"name":"c","x":1,"config":{}})")}) {
+  for (const auto& json :
+       {std::string(""), std::string("{"), std::string("[]"), std::string("{}"), file("\"database.port\":\"x\""),
+        file(R"("table.include.list":"a","table.exclude.list":"b")"), file(R"("table.include.list":"(")"),
+        file(R"("slot.name":"UPPER")"), file(R"("tombstones.on.delete":"maybe")"), file(R"("slot.name":["a"])"),
+        file(R"("snapshot.mode":"nonsense")"), std::string(R"({"name":"c","x":1,"config":{}})")}) {
     EXPECT_EQ(error_of(json).code(), Code::kInvalid) << json;
   }
 }

@@ -27,8 +27,9 @@ TEST(Position, goes_both_ways) {
 
 TEST(Position, foreign_versions_and_wild_tables_are_refused) {
   EXPECT_FALSE(decode_position(R"({"version":2})"));
-  EXPECT_FALSE(decode_position(R"({"version":1,"system":"1","timeline":1,"phase":"streaming","lsn":1,"streamed":true,"snapshots":[],)"
-                               R"("tables":{"a":{"snapshot":0,"done":true}},"offsets":[]})"));
+  EXPECT_FALSE(decode_position(
+      R"({"version":1,"system":"1","timeline":1,"phase":"streaming","lsn":1,"streamed":true,"snapshots":[],)"
+      R"("tables":{"a":{"snapshot":0,"done":true}},"offsets":[]})"));
 }
 
 TEST(PgSnapshot, holds_what_was_committed_when_it_was_taken) {
@@ -58,7 +59,8 @@ TEST(LandedEvent, is_read_with_and_without_schema_and_nothing_else_is) {
     EXPECT_EQ(event->xid, 7);
     EXPECT_EQ(event->lsn, 9u);
   }
-  for (const auto* text : {"", "1", "{}", R"({"source":{}})", R"({"source":{"name":"p"}})", "\xff"}) EXPECT_FALSE(decode_landed_event(text));
+  for (const auto* text : {"", "1", "{}", R"({"source":{}})", R"({"source":{"name":"p"}})", "\xff"})
+    EXPECT_FALSE(decode_landed_event(text));
 }
 
 }  // namespace

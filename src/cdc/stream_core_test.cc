@@ -56,14 +56,16 @@ Position at(Lsn lsn) {
   return out;
 }
 
-// Relations a (1), b (2), other (3), then transactions of inserts: {xid, {(relation, id)..}}; transaction x commits at x * 100.
+// Relations a (1), b (2), other (3), then transactions of inserts: {xid, {(relation, id)..}}; transaction x commits at
+// x * 100.
 struct Tx {
   std::uint32_t xid;
   std::vector<std::pair<std::uint32_t, std::string>> rows;
 };
 Result<void> run(StreamCore& core, const std::vector<Tx>& transactions) {
   Lsn lsn = 1;
-  for (auto message : {relation(1, "a"), relation(2, "b"), relation(3, "other")}) TRY_VOID(core.handle(lsn, message, 0));
+  for (auto message : {relation(1, "a"), relation(2, "b"), relation(3, "other")})
+    TRY_VOID(core.handle(lsn, message, 0));
   for (const auto& tx : transactions) {
     auto b = begin(tx.xid, tx.xid * 100);
     TRY_VOID(core.handle(tx.xid * 100 - 50, b, 0));
@@ -141,7 +143,8 @@ TEST(StreamCore, what_a_snapshot_holds_is_left_out_for_its_tables_alone) {
 
 // For every way of dying, what landed plus what is written again is exactly what was to be written.
 TEST(StreamCore, a_replay_adds_exactly_what_is_missing) {
-  const std::vector<Tx> history{{1, {{1, "1"}, {2, "1"}}}, {2, {{1, "2"}, {1, "2"}, {2, "2"}}}, {3, {{2, "3"}}}, {4, {{1, "4"}}}};
+  const std::vector<Tx> history{
+      {1, {{1, "1"}, {2, "1"}}}, {2, {{1, "2"}, {1, "2"}, {2, "2"}}}, {3, {{2, "3"}}}, {4, {{1, "4"}}}};
   Port port;
   StreamCore whole(port, at(0));
   ASSERT_TRUE(run(whole, history));

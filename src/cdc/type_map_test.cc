@@ -10,9 +10,9 @@ namespace {
 TypeRegistry types() {
   TypeRegistry out;
   std::uint32_t oid = 1;
-  for (const auto* name :
-       {"bool", "int4", "int8", "float4", "float8", "text", "numeric", "money", "bit", "varbit", "date", "time", "timetz",
-        "timestamp", "timestamptz", "interval", "bytea", "json", "uuid", "point", "box", "pg_lsn", "path"}) {
+  for (const auto* name : {"bool",  "int4",   "int8", "float4", "float8", "text",      "numeric",     "money",
+                           "bit",   "varbit", "date", "time",   "timetz", "timestamp", "timestamptz", "interval",
+                           "bytea", "json",   "uuid", "point",  "box",    "pg_lsn",    "path"}) {
     out[oid] = PgType{oid, name, 'b', 0, 0, -1, {}};
     ++oid;
   }
@@ -90,7 +90,8 @@ TEST(TypeMap, values_are_what_debezium_writes) {
       {"bytea", "\\x00ff10", -1, "\"AP8Q\""},
       {"point", "(1.5,-2)", -1, "{\"x\":1.5,\"y\":-2.0,\"wkb\":\"AQEAAAAAAAAAAAD4PwAAAAAAAADA\",\"srid\":null}"},
       {"path", "[(0,0),(1,1)]", -1,
-       "{\"wkb\":\"AQIAAAACAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAPA/AAAAAAAA8D8=\",\"srid\":null,\"extensions\":{\"type\":\"path\","
+       "{\"wkb\":\"AQIAAAACAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAPA/"
+       "AAAAAAAA8D8=\",\"srid\":null,\"extensions\":{\"type\":\"path\","
        "\"closed\":\"false\"}}"},
       {"_int4", "{1,NULL,3}", -1, "[1,null,3]"},
       {"_int4", "{{1,2},{3,4}}", -1, "[null,null]"},
@@ -109,7 +110,8 @@ TEST(TypeMap, decimals_as_text_and_as_double) {
 }
 
 TEST(TypeMap, text_that_is_not_of_the_type_becomes_null) {
-  for (const auto* type : {"int4", "numeric", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "bytea", "point", "_int4"}) {
+  for (const auto* type : {"int4", "numeric", "date", "time", "timetz", "timestamp", "timestamptz", "interval", "bytea",
+                           "point", "_int4"}) {
     EXPECT_EQ(written(type, "garbage"), "null") << type;
     EXPECT_EQ(written(type, ""), "null") << type;
   }
