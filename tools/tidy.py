@@ -35,7 +35,7 @@ BANNED = [
     (r"\b(?:gettimeofday|clock_gettime|time)\s*\(\s*(?:NULL|nullptr|0|&|CLOCK)", ["src/base/*"], "Clock (base/clock.h)"),
     (r"\brandom_device\b", ["src/base/random.cc"], "Random (base/random.h)"),
     (r"(?<![\w.:>])s?rand\s*\(", [], "Random (base/random.h)"),
-    (r"\bstd::(?:mt19937|minstd_rand|default_random_engine)", [], "Random (base/random.h)"),
+    (r"\bstd::(?:mt19937|minstd_rand|default_random_engine)", ["*_test.cc"], "Random (base/random.h)"),
     (r"\bstd::j?thread\b(?!::)|\bpthread_create\b|\bstd::async\b", ["src/base/*", "*_test.cc"],
      "LoopThread (base/event_loop.h) or BlockingPool (base/task.h)"),
     (r"\bthis_thread::sleep|(?<![\w.])u?sleep\s*\(|\bnanosleep\s*\(", [], "sleep_for(clock, ..) (base/task.h)"),
