@@ -47,7 +47,9 @@ fmt:  ## format all C++ files
 	@git ls-files -co --exclude-standard '*.cc' '*.h' '*.c' | xargs clang-format-19 -i
 
 fmt-check:
-	@git ls-files -co --exclude-standard '*.cc' '*.h' '*.c' | xargs clang-format-19 --dry-run --Werror
+	@files="$$(git ls-files -co --exclude-standard '*.cc' '*.h' '*.c' | xargs clang-format-19 --dry-run 2>&1 | \
+	  sed -nE 's/^([^: ]+\.(cc|h|c)):[0-9]+:.*/\1/p' | sort -u)"; \
+	[ -z "$$files" ] || { echo "not formatted (make fmt does it):"; echo "$$files"; exit 1; }
 
 tidy:  ## the house rules: room graph, banned calls, sizes, links (2 s)
 	@python3 tools/tidy.py
