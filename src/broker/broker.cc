@@ -104,7 +104,10 @@ Task<void> Broker::Impl::serve(std::shared_ptr<Connection> connection) {
 
 Task<void> Broker::Impl::sweep_loop() {
   int sweeps = 0;
-  while (!co_await stopping.wait_until(clock, clock.now() + kSweepInterval)) {
+  while (true) {
+    const SteadyTime next = clock.now() + kSweepInterval;
+    const bool ended = co_await stopping.wait_until(clock, next);
+    if (ended) co_return;
     const SteadyTime longest_ago = clock.now() - std::chrono::milliseconds(config.connections_max_idle_ms);
     for (const auto& connection : connections) {
       if (connection->idle_since() >= longest_ago) continue;
@@ -173,7 +176,9 @@ Task<void> Broker::stop() {
   const SteadyTime deadline = impl_->clock.now() + kDrainTimeout;
   // Members of groups wait for each other; they are told now that another coordinator must be found.
   co_await impl_->coordinator.stop();
-  while (!impl_->connections.empty() && co_await impl_->connection_gone.wait_until(impl_->clock, deadline)) {
+  bool in_time = true;
+  while (in_time && !impl_->connections.empty()) {
+    in_time = co_await impl_->connection_gone.wait_until(impl_->clock, deadline);
   }
   for (const auto& connection : impl_->connections) connection->abort();
   co_await impl_->scope.stop();

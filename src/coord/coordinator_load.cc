@@ -13,6 +13,7 @@ namespace {
 constexpr Duration kLookAgain = 50ms;        // while a partition has not been opened by storage yet
 constexpr Duration kPrepareTimeout = 10s;    // FindCoordinator answers COORDINATOR_NOT_AVAILABLE then
 constexpr std::size_t kLoadBytes = 4 << 20;  // read at once
+constexpr Duration kRetry = 500ms;
 constexpr std::int64_t kSegmentBytes = 104857600;
 
 }  // namespace
@@ -45,7 +46,8 @@ Task<ErrorCode> Coordinator::prepare(std::string group) {
       const auto& leader = state->partitions[static_cast<std::size_t>(*partition)].leader_broker;
       if (leader && *leader != cluster_.broker_id()) co_return ErrorCode::kNone;  // another broker's business
     }
-    if (!co_await loaded_.wait_until(clock_, deadline)) co_return ErrorCode::kCoordinatorNotAvailable;
+    const bool in_time = co_await loaded_.wait_until(clock_, deadline);
+    if (!in_time) co_return ErrorCode::kCoordinatorNotAvailable;
   }
 }
 
@@ -54,7 +56,8 @@ Task<void> Coordinator::follow() {
     bool unsettled = false;
     reconcile(unsettled);
     if (unsettled) {
-      co_await cluster_.changed().wait_until(clock_, clock_.now() + kLookAgain);
+      const SteadyTime next = clock_.now() + kLookAgain;
+      co_await cluster_.changed().wait_until(clock_, next);
     } else {
       co_await cluster_.changed().wait();
     }
@@ -99,7 +102,8 @@ Task<void> Coordinator::load(std::int32_t index, std::int32_t epoch) {
     auto read = co_await partition->read(offset, kLoadBytes, storage::ReadLimit::kAtLeastOneBatch);
     if (!read) {
       LOG_WARN("coord.load_failed", {"partition", index}, {"offset", offset}, {"error", read.error().to_string()});
-      co_await stop_event_.wait_until(clock_, clock_.now() + 500ms);
+      const SteadyTime next = clock_.now() + kRetry;
+      co_await stop_event_.wait_until(clock_, next);
       continue;
     }
     auto parsed = parse_batches(read->batches.flatten(), offset);
@@ -150,8 +154,10 @@ void Coordinator::unload(std::int32_t index) {
 }
 
 Task<void> Coordinator::expire_loop() {
-  while (!stop_event_.is_set()) {
-    if (co_await stop_event_.wait_until(clock_, clock_.now() + options_.offsets_retention_check)) break;
+  while (true) {
+    const SteadyTime next = clock_.now() + options_.offsets_retention_check;
+    const bool stopping = co_await stop_event_.wait_until(clock_, next);
+    if (stopping) co_return;
     expire_offsets();
   }
 }

@@ -93,7 +93,8 @@ Task<void> create_one(Services& services, const Request::CreatableTopic& asked, 
       co_return refuse(out, checked.error().code, checked.error().message);
     }
   } else {
-    const auto created = co_await services.topics.create(std::string(asked.name), *partitions, wanted);
+    std::string name(asked.name);
+    const auto created = co_await services.topics.create(std::move(name), *partitions, wanted);
     if (!created) co_return refuse(out, created.error().code, created.error().message);
     out.topic_id = *created;
   }

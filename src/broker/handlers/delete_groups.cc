@@ -7,8 +7,9 @@ namespace millrace::broker {
 Task<kafka::DeleteGroupsResponse> delete_groups(Services& services, Caller, kafka::DeleteGroupsRequest request) {
   kafka::DeleteGroupsResponse response;
   for (const std::string_view id : request.groups_names) {
-    const kafka::ErrorCode error = co_await services.coordinator.delete_group(std::string(id));
-    response.results.push_back({std::string(id), wire(error)});
+    std::string group(id);
+    const kafka::ErrorCode error = co_await services.coordinator.delete_group(group);
+    response.results.push_back({std::move(group), wire(error)});
   }
   co_return response;
 }

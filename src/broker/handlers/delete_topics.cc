@@ -57,7 +57,8 @@ Task<kafka::DeleteTopicsResponse> delete_topics(Services& services, Caller calle
   kafka::DeleteTopicsResponse response;
   if (caller.version < kByIdSince) {
     for (const std::string_view name : request.topic_names) {
-      Answer answer = co_await delete_one(services, std::string(name), Uuid{});
+      std::optional<std::string> wanted(name);
+      Answer answer = co_await delete_one(services, std::move(wanted), Uuid{});
       response.responses.push_back(std::move(answer));
     }
     co_return response;

@@ -204,7 +204,11 @@ Task<FetchReply> fetch(Services& services, Caller caller, kafka::FetchRequest re
     const LongPolls::Entry until_stop(services.long_polls, moved);
     // What moved between the first round and the watch is seen by this one.
     co_await read_round(work);
-    while (!satisfied() && co_await moved.wait_until(services.clock, deadline)) co_await read_round(work);
+    bool in_time = true;
+    while (in_time && !satisfied()) {
+      in_time = co_await moved.wait_until(services.clock, deadline);
+      if (in_time) co_await read_round(work);
+    }
   }
   FetchReply reply = reply_of(work);
   FetchSessions::end(work.context);

@@ -54,12 +54,14 @@ Task<kafka::FindCoordinatorResponse> find_coordinator(Services& services, Caller
   kafka::FindCoordinatorResponse response;
   if (caller.version >= kBatchedSince) {
     for (const std::string_view key : request.coordinator_keys) {
-      Coordinator found = co_await find(services, std::string(key), request.key_type);
+      std::string group(key);
+      Coordinator found = co_await find(services, std::move(group), request.key_type);
       response.coordinators.push_back(std::move(found));
     }
     co_return response;
   }
-  const Coordinator found = co_await find(services, std::string(request.key), request.key_type);
+  std::string group(request.key);
+  const Coordinator found = co_await find(services, std::move(group), request.key_type);
   response.error_code = found.error_code;
   response.error_message = found.error_message;
   response.node_id = found.node_id;

@@ -20,6 +20,7 @@ enum Special : std::int64_t {
   kEarliestPendingUpload = -6  // KIP-1023: nothing waits for a tier
 };
 constexpr std::int8_t kReadCommitted = 1;
+constexpr std::int16_t kEpochSince = 4;
 
 std::int16_t first_version_of(std::int64_t special) {
   switch (special) {
@@ -103,6 +104,7 @@ Task<kafka::ListOffsetsResponse> list_offsets(Services& services, Caller caller,
       }
       const auto* topic = services.topics.find(asked.name);
       Answer answer = co_await look_up(services, caller, topic, partition, request.isolation_level);
+      if (caller.version < kEpochSince) answer.leader_epoch = -1;
       response.topics.back().partitions.push_back(answer);
     }
   }

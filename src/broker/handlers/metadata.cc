@@ -64,11 +64,13 @@ Task<kafka::MetadataResponse> metadata(Services& services, Caller caller, kafka:
   // Before version 4 the broker's own setting is the only one.
   const bool may_create =
       services.config.auto_create_topics_enable && (caller.version < 4 || request.allow_auto_topic_creation);
+  std::optional<std::string> no_name;
+  if (caller.version < 12) no_name = "";  // null exists from version 12 on
   for (const auto& asked : *request.topics) {
     if (!asked.name) {
       const auto* topic = services.topics.find(asked.topic_id);
       response.topics.push_back(topic ? described(services, *topic, operations)
-                                      : failed(std::nullopt, asked.topic_id, ErrorCode::kUnknownTopicId));
+                                      : failed(no_name, asked.topic_id, ErrorCode::kUnknownTopicId));
       continue;
     }
     std::string name(*asked.name);
@@ -79,9 +81,11 @@ Task<kafka::MetadataResponse> metadata(Services& services, Caller caller, kafka:
     ErrorCode error = ErrorCode::kUnknownTopicOrPartition;
     if (!services.topics.find(name) && may_create) {
       if (is_internal_topic(name)) {
-        if (name == coord::kOffsetsTopic) co_await services.coordinator.prepare("");
+        std::string any_group;
+        if (name == coord::kOffsetsTopic) co_await services.coordinator.prepare(std::move(any_group));
       } else {
-        const auto created = co_await services.topics.create(name, -1, {});
+        std::map<std::string, std::string> no_configs;
+        const auto created = co_await services.topics.create(name, -1, std::move(no_configs));
         if (!created && created.error().code != ErrorCode::kTopicAlreadyExists) error = created.error().code;
       }
     }

@@ -18,6 +18,7 @@ using Response = kafka::ProduceResponse;
 
 constexpr std::string_view kAdminClientId = "__admin_client";
 constexpr std::int16_t kTopicIdsSince = 13;
+constexpr std::int16_t kNodeEndpointsSince = 10;
 
 struct Waiting {
   std::size_t topic = 0;
@@ -107,7 +108,8 @@ void Produce::append(const cluster::TopicState& topic, const kafka::ProduceReque
   const auto led = services.topics.led_partition(&topic, data.index);
   if (!led) {
     set_error(out, led.error());
-    if (led.error() == ErrorCode::kNotLeaderOrFollower) point_to_leader(services, topic, response, out);
+    const bool moved = led.error() == ErrorCode::kNotLeaderOrFollower && caller.version >= kNodeEndpointsSince;
+    if (moved) point_to_leader(services, topic, response, out);
     return;
   }
   kafka::ProduceRules rules = services.topics.produce_rules(topic);
