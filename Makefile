@@ -66,8 +66,8 @@ fuzz:  ## every decoder with libFuzzer, SECONDS_EACH=30 (build 5 min, then 30 s 
 sim:  ## the simulation, SEEDS=1000 of them, twice each
 	@$(SETUP) build test
 	@$(MAKE) --no-print-directory build/test/build.ninja
-	@$(NINJA) build/test --target sim_test
-	@MILLRACE_SIM_SEEDS=$(SEEDS) build/test/sim_test
+	@$(NINJA) build/test --target sim_run
+	@build/test/sim_run --seeds $(SEEDS)
 
 bench: build  ## beside Apache Kafka, Debezium and Postgres on this machine (35 min)
 	@$(SETUP) demo test
