@@ -181,6 +181,16 @@ TEST(Codec, claimed_lengths_beyond_the_bytes_are_refused_before_allocating) {
   EXPECT_NE(refused.error().message().find("1000001 elements"), std::string::npos) << refused.error().to_string();
 }
 
+TEST(Codec, an_array_must_fit_with_the_least_size_of_its_elements) {
+  // Fetch v4: 17 bytes of fields, then 10 topics in 60 bytes, each of which takes 6 at least.
+  std::string bytes(17, '\0');
+  ByteWriter(bytes).be(std::int32_t{10});
+  EXPECT_TRUE(decode<FetchRequest>(Slice::of(bytes + std::string(60, '\0')), 4));
+  const auto refused = decode<FetchRequest>(Slice::of(bytes + std::string(59, '\0')), 4);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("10 elements of at least 6 bytes"), std::string::npos);
+}
+
 TEST(Codec, unknown_tags_are_skipped_and_too_many_refused) {
   // ApiVersions v3: two empty strings, then one unknown tag 99 of two bytes.
   EXPECT_TRUE(decode<ApiVersionsRequest>(unhex("01010163026162"), 3));

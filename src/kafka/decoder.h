@@ -28,6 +28,42 @@ inline constexpr std::size_t kStringBytesMax = 0x7fff;
 // Claimed counts are believed up to here; longer arrays grow as their elements really arrive.
 inline constexpr std::size_t kArrayReserveMax = 1'000;
 
+// How few bytes a struct takes on the wire in one version: what bounds a claimed count of them.
+class LeastSize {
+ public:
+  LeastSize(std::int16_t version, bool flexible) : version_(version), flexible_(flexible) {}
+  template <class F>
+  void operator()(const char*, const F&, Field spec = {}) {
+    if (spec.in(version_) && !spec.tagged()) size_ += of<F>(spec);
+  }
+  template <class T>
+  std::size_t of(const Field& spec) {
+    if constexpr (std::is_integral_v<T>) {
+      return sizeof(T);
+    } else if constexpr (std::is_same_v<T, Uuid>) {
+      return sizeof(Uuid);
+    } else if constexpr (requires(LeastSize& a, const T& t) { T::visit(a, t); }) {
+      static const T fresh{};
+      LeastSize inner(version_, flexible_);
+      T::visit(inner, fresh);
+      return inner.size_ + (flexible_ ? 1 : 0);
+    } else if constexpr (requires(const T& t) { t.has_value(); }) {
+      using Inner = typename T::value_type;
+      if constexpr (requires(LeastSize& a, const Inner& t) { Inner::visit(a, t); }) return 1;
+      return of<Inner>(spec);
+    } else {
+      // A length: 1 byte as a varint, else 2 for strings and 4 for all else.
+      const bool narrow = std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view>;
+      return flexible_ ? 1 : narrow && !spec.wide_length ? 2 : 4;
+    }
+  }
+
+ private:
+  std::int16_t version_;
+  bool flexible_;
+  std::size_t size_ = 0;
+};
+
 class Decoder {
  public:
   // `frame` must outlive the Decoder.
@@ -154,6 +190,10 @@ class Decoder {
   template <class T>
   void elements(std::vector<T>& field, std::size_t count, const Field& spec) {
     if (count > kArrayElementsMax) return bad(fmt::format("{} elements, more than {}", count, kArrayElementsMax));
+    const std::size_t least = LeastSize(version_, flexible_).of<T>(spec);
+    if (count > reader_.remaining() / least) {
+      return bad(fmt::format("{} elements of at least {} bytes where {} are left", count, least, reader_.remaining()));
+    }
     field.clear();
     field.reserve(std::min(count, kArrayReserveMax));
     const Field element{.first = spec.first, .last = spec.last};
@@ -193,7 +233,7 @@ class Decoder {
       bad(size == -1 ? "null is not allowed" : fmt::format("negative length {}", size));
     } else if (width == kNarrow && size > static_cast<std::int64_t>(kStringBytesMax)) {
       bad(fmt::format("a string of {} bytes, more than {}", size, kStringBytesMax));
-    } else if (static_cast<std::size_t>(size) > reader_.remaining()) {
+    } else if (static_cast<std::size_t>(size) > reader_.remaining()) {  // no element takes less than a byte
       bad(fmt::format("length {} where {} bytes are left", size, reader_.remaining()));
     }
     return reader_.ok() ? std::optional(size) : std::nullopt;
