@@ -234,7 +234,7 @@ Result<Expr> SelectTranslator::in_list(Expr left, bool negated) {
 }
 
 Result<Expr> SelectTranslator::like(Expr left, bool negated) {
-  const std::string word = in_.take().text;
+  const std::string word = to_upper(in_.take().text);
   TRY(const auto pattern, binary_level(0));
   std::string escape = "\\";
   if (in_.accept("ESCAPE")) {

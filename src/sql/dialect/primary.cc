@@ -241,7 +241,7 @@ Result<Expr> SelectTranslator::column(std::string first) {
   }
   if (parts.size() == 3) parts[0] = engine_database(parts[0]);
   std::string sql = quote_path(parts);
-  if (context_.loose_group_by && aggregate_depth_ == 0) sql = '\x01' + sql + '\x02';
+  if (marks_columns_ || (context_.loose_group_by && aggregate_depth_ == 0)) sql = '\x01' + sql + '\x02';
   return Expr{.sql = std::move(sql), .plain_column = true};
 }
 

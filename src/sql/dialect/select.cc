@@ -30,7 +30,7 @@ std::string_view last_part(std::string_view column) {
 bool SelectTranslator::at_query() const {
   std::size_t ahead = 0;
   while (in_.is_op("(", ahead)) ++ahead;
-  return in_.is("SELECT", ahead) || in_.is("WITH", ahead) || (ahead == 0 && in_.is("VALUES"));
+  return in_.is("SELECT", ahead) || in_.is("WITH", ahead) || in_.is("VALUES", ahead);
 }
 
 Result<std::string> SelectTranslator::query(bool name_columns) {
@@ -202,7 +202,9 @@ Result<void> SelectTranslator::group_clause(Core& core) {
 
 Result<void> SelectTranslator::tail_clauses(Core& core) {
   if (in_.accept("HAVING")) {
+    marks_columns_ = !core.grouped && !saw_aggregate_;
     TRY(const auto having, expression());
+    marks_columns_ = false;
     core.having = having.sql;
   }
   if (in_.accept("WINDOW")) {
@@ -237,12 +239,34 @@ std::string SelectTranslator::finish_core(Core core) const {
   }
   std::string out = "SELECT " + core.distinct + join(items, ", ");
   if (!core.from.empty()) out += " FROM " + core.from;
+  if (!core.having.empty() && !core.grouped) {
+    // MySQL's HAVING without groups is a WHERE over the select list.
+    const std::string condition = "(" + with_aliases_resolved(core.having, core) + ")";
+    core.where = core.where.empty() ? condition : "(" + core.where + ") AND " + condition;
+  }
   if (!core.where.empty()) out += " WHERE " + core.where;
   if (!core.group_by.empty()) out += " GROUP BY " + core.group_by;
-  if (!core.having.empty()) out += " HAVING " + ungrouped(core.having, core, wrap);
+  if (!core.having.empty() && core.grouped) out += " HAVING " + ungrouped(core.having, core, wrap);
   if (!core.window.empty()) out += " WINDOW " + core.window;
   if (!core.qualify.empty()) out += " QUALIFY " + core.qualify;
   return out;
+}
+
+// Marked columns that are aliases become what they stand for.
+std::string SelectTranslator::with_aliases_resolved(std::string_view sql, const Core& core) const {
+  std::string out;
+  while (true) {
+    const auto open = sql.find('\x01');
+    out += sql.substr(0, open);
+    if (open == std::string_view::npos) return out;
+    const auto close = sql.find('\x02', open);
+    const auto column = to_lower(sql.substr(open + 1, close - open - 1));
+    const auto item = std::ranges::find_if(
+        core.items, [&](const auto& one) { return !one.alias.empty() && to_lower(quote_name(one.alias)) == column; });
+    out += item == core.items.end() ? std::string(sql.substr(open + 1, close - open - 1))
+                                    : "(" + without_marks(item->sql) + ")";
+    sql.remove_prefix(close + 1);
+  }
 }
 
 // Takes the marks around columns away; with `wrap`, columns that are no group key become any_value(..).

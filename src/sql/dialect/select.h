@@ -76,6 +76,7 @@ class SelectTranslator {
   Result<std::string> limit();
   Result<void> locking_clauses();
   Result<std::string> window_definition();
+  std::string with_aliases_resolved(std::string_view sql, const Core& core) const;
   std::string finish_core(Core core) const;
   std::string ungrouped(std::string_view sql, const Core& core, bool wrap) const;
 
@@ -117,6 +118,7 @@ class SelectTranslator {
   int depth_ = 0;
   int aggregate_depth_ = 0;
   bool saw_aggregate_ = false;
+  bool marks_columns_ = false;  // around every column, for the clause that is being read
 };
 
 // Helpers shared with functions.cc.

@@ -229,6 +229,7 @@ Result<Action> StatementParser::ignored(bool& done) {
        {"LOCK", "UNLOCK", "FLUSH", "ANALYZE", "OPTIMIZE", "CHECK", "SAVEPOINT", "RELEASE", "ROLLBACK", "DO", "RESET"}) {
     if (!in_.is(word)) continue;
     skip_rest();
+    done = true;
     return Nothing{};
   }
   done = false;

@@ -127,8 +127,12 @@ SqlError to_sql_error(const Error& error, const ErrorContext& context) {
       }
     }
   }
-  if (code == 1146 && context.database.empty() && text.find('.') == std::string::npos) {
-    return sql_error(1046, "No database selected (USE one, or write database.table)");
+  if (code == 1146 && context.database.empty()) {
+    // DuckDB quotes the statement: a name with a database before it reads ."name" there.
+    const auto name = between(text, "with name ", " does not exist");
+    if (text.find(fmt::format(".\"{}\"", name)) == std::string::npos) {
+      return sql_error(1046, "No database selected (USE one, or write database.table)");
+    }
   }
   return sql_error(code, message_of(code, text, context));
 }
