@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,14 @@ struct Report {
   bool good() const;
 };
 
+// A captured table as its topic writes it, for readers of records that carry no schema. `columns`: Connect's
+// field schemas as JSON, {"type":..,"optional":..,"name":..,"parameters":..,"field":..}; left-out ones are not there.
+struct TableShape {
+  std::string schema, table;
+  std::vector<std::string> columns;
+  std::vector<std::string> key;
+};
+
 class Connector {
  public:
   Connector(ConnectorConfig config, Environment environment);
@@ -71,6 +80,8 @@ class Connector {
   // From any thread.
   Status status() const;
   const ConnectorConfig& config() const;
+  // From any thread. Nothing when the topic is not of this connector, or Postgres was not reached yet.
+  std::optional<TableShape> describe(std::string_view topic) const;
   struct Impl;
 
  private:

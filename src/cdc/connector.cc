@@ -146,6 +146,13 @@ Status Connector::status() const {
   return impl_->shared.status;
 }
 
+std::optional<TableShape> Connector::describe(std::string_view topic) const {
+  const std::lock_guard lock(impl_->shared.mutex);
+  const auto found = impl_->shared.shapes.find(topic);
+  if (found == impl_->shared.shapes.end()) return std::nullopt;
+  return found->second;
+}
+
 const ConnectorConfig& Connector::config() const { return impl_->config; }
 
 namespace {

@@ -108,6 +108,8 @@ Result<std::unique_ptr<EventTable>> EventTable::make(const ConnectorConfig& conf
     table->key_.push_back(index);
     key_schemas.push_back(all_schemas[index]);
   }
+  table->shape_ = TableShape{info.schema, info.name, schemas, {}};
+  for (const auto index : table->key_) table->shape_.key.push_back(info.columns[index].name);
   table->build_schemas(config, schemas, key_schemas);
   table->source_start_ = fmt::format(R"({{"version":"{}","connector":"postgresql","name":{},"ts_ms":)",
                                      kEnvelopeVersion, json_string(config.topic_prefix));

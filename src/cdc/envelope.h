@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cdc/api.h"
 #include "cdc/config.h"
 #include "cdc/pgoutput.h"
 #include "cdc/type_map.h"
@@ -38,7 +39,7 @@ struct TableInfo {
 struct Origin {
   std::int64_t source_us = 0;  // commit time; of a snapshot, its start
   std::string_view snapshot = "false";
-  std::optional<Lsn> sequence_first;  // the transaction's begin
+  std::optional<Lsn> sequence_first;  // end of the transaction before; none right after a snapshot
   Lsn lsn = 0;
   std::int64_t xid = 0;
   std::string_view origin_name;  // empty: none
@@ -58,6 +59,7 @@ class EventTable {
   std::size_t column_count() const { return columns_.size(); }
   // Columns that are left out of the events, as Debezium leaves them out.
   const std::vector<std::string>& left_out() const { return left_out_; }
+  const TableShape& shape() const { return shape_; }
 
   client::Record read(const std::vector<TupleColumn>& row, const Origin& origin) const;
   client::Record create(const std::vector<TupleColumn>& row, const Origin& origin) const;
@@ -88,6 +90,7 @@ class EventTable {
                      const std::vector<std::string>& key_schemas);
 
   std::string topic_;
+  TableShape shape_;
   bool tombstones_ = true;
   std::vector<Column> columns_;
   std::vector<std::size_t> key_;  // indexes of columns_, in key order

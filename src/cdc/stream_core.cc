@@ -74,7 +74,10 @@ void Replay::commit() {
 }
 
 StreamCore::StreamCore(StreamPort& port, Position position)
-    : port_(port), position_(std::move(position)), taken_lsn_(position_.lsn) {}
+    : port_(port),
+      position_(std::move(position)),
+      taken_lsn_(position_.lsn),
+      last_commit_(position_.streamed ? position_.lsn : 0) {}
 
 bool StreamCore::held_by_snapshot(const Relation& relation) const {
   const auto found = position_.tables.find(relation.name);
@@ -114,7 +117,7 @@ Result<void> StreamCore::change(Lsn start, PgMessage& message, std::int64_t now_
   if (!relation.table || skip_transaction_ || held_by_snapshot(relation)) return {};
   Origin origin;
   origin.source_us = commit_us_;
-  if (position_.streamed) origin.sequence_first = begin_lsn_;
+  if (last_commit_ != 0) origin.sequence_first = last_commit_;
   origin.lsn = start;
   origin.xid = xid_;
   origin.origin_name = origin_;
@@ -141,7 +144,6 @@ Result<void> StreamCore::handle(Lsn start, PgMessage& message, std::int64_t now_
       if (in_transaction_) return fail(Code::kCorrupt, "pgoutput: a transaction begins inside another");
       in_transaction_ = true;
       xid_ = message.xid;
-      begin_lsn_ = start;
       commit_us_ = message.commit_us;
       origin_.clear();
       // The end of a transaction lies behind its commit record, so "at or below the position" is "commits below it".
@@ -154,7 +156,7 @@ Result<void> StreamCore::handle(Lsn start, PgMessage& message, std::int64_t now_
       if (skip_transaction_) return {};
       replay_.commit();
       ++transactions;
-      position_.lsn = message.end_lsn;
+      position_.lsn = last_commit_ = message.end_lsn;
       position_.streamed = true;
       return {};
     case 'O':

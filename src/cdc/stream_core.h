@@ -101,7 +101,7 @@ class StreamCore {
   std::vector<client::Record> scratch_;
   bool in_transaction_ = false, skip_transaction_ = false;
   std::uint32_t xid_ = 0;
-  Lsn begin_lsn_ = 0;
+  Lsn last_commit_ = 0;  // end of the transaction before; 0 right after a snapshot
   std::int64_t commit_us_ = 0;
   std::string origin_;
   Lsn origin_lsn_ = 0;

@@ -125,6 +125,21 @@ bool Encoder::append_decimal(std::string& out, std::string_view text) const {
   return true;
 }
 
+bool Encoder::append_decimal_text(std::string& out, std::string_view text) const {
+  // The specials by the names that Debezium has for them.
+  if (text == "NaN") return out += "\"NAN\"", true;
+  if (text.ends_with("nfinity")) return out += text[0] == '-' ? "\"NEGATIVE_INFINITY\"" : "\"POSITIVE_INFINITY\"", true;
+  auto value = parse_decimal(text);
+  if (!value || scale_ < 0) return append_json_string(out, text), value.has_value();
+  set_scale(*value, scale_);
+  std::string& digits = value->digits;
+  const auto scale = static_cast<std::size_t>(scale_);
+  if (digits.size() <= scale) digits.insert(0, scale + 1 - digits.size(), '0');
+  if (scale > 0) digits.insert(digits.size() - scale, ".");
+  out.append(value->negative ? "\"-" : "\"").append(digits).push_back('"');
+  return true;
+}
+
 bool Encoder::append_array(std::string& out, std::string_view text) const {
   const auto elements = parse_array(text);
   const std::size_t start = out.size();
@@ -208,8 +223,8 @@ bool Encoder::append_geometry(std::string& out, std::string_view text) const {
 
 bool Encoder::append(std::string& out, std::string_view text) const {
   switch (kind_) {
-    case ValueKind::kString:
-    case ValueKind::kDecimalText: return append_json_string(out, text), true;
+    case ValueKind::kString: return append_json_string(out, text), true;
+    case ValueKind::kDecimalText: return append_decimal_text(out, text);
     case ValueKind::kInteger:
       if (!is_integer(text)) return out += "null", false;
       return out.append(text), true;
@@ -385,7 +400,13 @@ std::unique_ptr<Encoder> make_encoder(const TypeRegistry& types, std::uint32_t o
   }
   if (type.name == "numeric") {
     if (decimals == DecimalMode::kDouble) return set(ValueKind::kDecimalDouble, "double", "", "0.0");
-    if (decimals == DecimalMode::kString) return set(ValueKind::kDecimalText, "string", "", "\"0\"");
+    if (decimals == DecimalMode::kString) {
+      e.scale_ = typmod < 4 ? -1 : (typmod - 4) & 0x7ff;
+      e.kind_ = ValueKind::kDecimalText;
+      std::string zero;
+      e.append(zero, "0");
+      return set(ValueKind::kDecimalText, "string", "", zero);
+    }
     if (typmod < 4) {
       e.type_ =
           R"("type":"struct","fields":[{"type":"int32","optional":false,"field":"scale"},{"type":"bytes","optional":false,"field":"value"}])";

@@ -80,6 +80,7 @@ class Encoder {
   friend std::unique_ptr<Encoder> make_encoder(const TypeRegistry&, std::uint32_t, std::int32_t, DecimalMode);
   bool append_array(std::string& out, std::string_view text) const;
   bool append_decimal(std::string& out, std::string_view text) const;
+  bool append_decimal_text(std::string& out, std::string_view text) const;
   bool append_geometry(std::string& out, std::string_view text) const;
 
   ValueKind kind_ = ValueKind::kString;

@@ -105,6 +105,9 @@ TEST(TypeMap, values_are_what_debezium_writes) {
 
 TEST(TypeMap, decimals_as_text_and_as_double) {
   EXPECT_EQ(written("numeric", "1.50", -1, DecimalMode::kString), "\"1.50\"");
+  EXPECT_EQ(written("numeric", "3.5", ((6 << 16) | 2) + 4, DecimalMode::kString), "\"3.50\"");
+  EXPECT_EQ(written("numeric", "-0.05", ((6 << 16) | 2) + 4, DecimalMode::kString), "\"-0.05\"");
+  EXPECT_EQ(written("numeric", "NaN", -1, DecimalMode::kString), "\"NAN\"");
   EXPECT_EQ(written("numeric", "NaN", -1, DecimalMode::kDouble), "\"NaN\"");
   EXPECT_EQ(written("numeric", "12", -1, DecimalMode::kDouble), "12.0");
 }

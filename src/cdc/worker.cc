@@ -70,9 +70,16 @@ Result<void> Worker::attempt() {
   TRY(replication_, PgConnection::connect(config_, ConnectionKind::kReplication));
   log_ = make_log_();
   TRY(types_, read_types(*sql_));
+  TRY_VOID(describe_tables());
   TRY(auto position, recover());
   if (stopping()) return {};
   return stream(std::move(position));
+}
+
+Result<void> Worker::describe_tables() {
+  TRY(const auto tables, read_tables(*sql_, selector_));
+  for (const auto& info : tables) TRY_VOID(make_table(info));
+  return {};
 }
 
 Result<Position> Worker::recover() {
@@ -165,6 +172,10 @@ Result<std::shared_ptr<const EventTable>> Worker::make_table(const TableInfo& in
   for (const auto& column : table->left_out()) {
     LOG_WARN("cdc.column_left_out", {"connector", config_.name}, {"table", info.schema + "." + info.name},
              {"column", column}, {"reason", "Debezium writes no values of this type"});
+  }
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.shapes[table->topic()] = table->shape();
   }
   return std::shared_ptr<const EventTable>(std::move(table));
 }

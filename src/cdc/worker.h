@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 
@@ -23,6 +24,7 @@ struct Shared {
   Wakeup wakeup;
   std::mutex mutex;
   Status status;
+  std::map<std::string, TableShape, std::less<>> shapes;  // by topic
 
   template <class F>
   void update(F change) {
@@ -46,6 +48,8 @@ class Worker final : public StreamPort {
   Result<void> attempt();
   // The slot and the position to stream from; snapshots when there is none yet.
   Result<Position> recover();
+  // Tells the shapes of all tables, so that readers need not wait for a change of each.
+  Result<void> describe_tables();
   Result<void> expect_replay(StreamCore& core, const Position& position);
   Result<Position> start_anew(const ServerFacts& server, std::optional<SlotFacts> slot);
   Result<void> snapshot(Position& position, const std::string& exported);

@@ -8,14 +8,15 @@ why, is in compare.py.
 import copy
 import json
 import subprocess
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from compare import compare_topics, differences, events, without_times
-from harness import KAFKA_PEER, free_port, wait_until
+from cdc.compare import compare_topics, differences, events, without_times
+from harness import KAFKA_PEER, Millrace, free_port, wait_until
 
+pytestmark = pytest.mark.timeout(600)
 HERE = Path(__file__).parent
 MODES = {  # name: what the connector file says beyond the connection
     "plain": {"key.converter.schemas.enable": "false", "value.converter.schemas.enable": "false"},
@@ -53,32 +54,31 @@ def connector(prefix, mode, port):
     }
 
 
+def read_topic(bootstrap, topic, prefix):
+    command = ["kcat", "-b", bootstrap, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return events(done.stdout.splitlines(), prefix)
+
+
 def read_all(bootstrap, prefix):
     """{topic without prefix: events}"""
     listing = subprocess.run(["kcat", "-b", bootstrap, "-L", "-J"], capture_output=True, text=True, check=True)
     topics = [t["topic"] for t in json.loads(listing.stdout)["topics"] if t["topic"].startswith(prefix + ".")]
-    out = {}
-    for topic in topics:
-        command = ["kcat", "-b", bootstrap, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        out[topic.removeprefix(prefix)] = events(done.stdout.splitlines(), prefix)
-    return out
+    with ThreadPoolExecutor(8) as pool:
+        read = pool.map(lambda topic: read_topic(bootstrap, topic, prefix), topics)
+        return {topic.removeprefix(prefix): found for topic, found in zip(topics, read)}
 
 
-def last_row_is(bootstrap, prefix, table, key):
-    def condition():
-        found = read_all(bootstrap, prefix).get(f".public.{table}", [])
-        after = [(e["value"].get("payload", e["value"]) or {}).get("after") for e in found if e["value"]]
-        return any(row and row.get("id") == key for row in after)
-
-    return condition
+def has_row(bootstrap, prefix, table, key):
+    """The topic of `table` holds the row whose first column is `key`."""
+    found = read_topic(bootstrap, f"{prefix}.public.{table}", prefix)
+    rows = [e["value"].get("payload", e["value"])["after"] for e in found if e["value"]]
+    return any(row and next(iter(row.values())) == key for row in rows)
 
 
 @pytest.fixture(scope="module")
 def captured(kafka_tools, tmp_path_factory, shared_postgres):
     """{mode: (Debezium's topics, ours)}"""
-    from harness import Millrace
-
     directory = tmp_path_factory.mktemp("debezium")
     plugins = kafka_tools.home / "plugins"
     assert (plugins / "debezium-connector-postgres").exists(), f"`{KAFKA_PEER} install debezium` first"
@@ -109,19 +109,14 @@ def captured(kafka_tools, tmp_path_factory, shared_postgres):
             )
         millrace = Millrace(directory / "millrace", "--roles", "cdc", "--kafka-bootstrap", bootstrap, *ours).start()
         try:
-            # "first" and "last" of the snapshot are in these two tables.
             prefixes = [f"{who}{mode}" for mode in MODES for who in ("dbz", "our")]
-            for prefix in prefixes:
-                wait_until(lambda: read_all(bootstrap, prefix).get(".public.unique_key"), 90, f"the snapshot of {prefix}")
-            time.sleep(1)
-            wait_until(
-                lambda: shared_postgres.psql("SELECT count(*) FROM pg_replication_slots WHERE active") == str(len(prefixes)),
-                60,
-                "streaming from every slot",
-            )
+            for prefix in prefixes:  # the last table of the snapshot
+                wait_until(lambda: has_row(bootstrap, prefix, "unique_key", 1), 90, f"the snapshot of {prefix}")
+            active = "SELECT count(*) FROM pg_replication_slots WHERE active"
+            wait_until(lambda: shared_postgres.psql(active) == str(len(prefixes)), 60, "streaming from every slot")
             shared_postgres.psql((HERE / "scenario_changes.sql").read_text())
             for prefix in prefixes:
-                wait_until(last_row_is(bootstrap, prefix, "one_row", 99), 60, f"the last change from {prefix}")
+                wait_until(lambda: has_row(bootstrap, prefix, "one_row", 99), 60, f"the last change from {prefix}")
             yield {m: (read_all(bootstrap, f"dbz{m}"), read_all(bootstrap, f"our{m}")) for m in MODES}
         finally:
             connect.terminate()
