@@ -36,6 +36,7 @@ Task<Result<SliceChain>> BlockCache::read(std::string key, std::uint64_t object_
         // It failed, or was evicted at once: the budget is tiny. Read what is needed past the cache.
         Result<Slice> direct = co_await get(key, {position, end - position});
         if (!direct) co_return fail(std::move(direct).error());
+        if (direct->size() != end - position) co_return fail(Code::kCorrupt, key + " is shorter than its index says");
         out.append(std::move(*direct));
         co_return out;
       }

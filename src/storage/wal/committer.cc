@@ -139,7 +139,8 @@ void Committer::send_ready() {
 Task<void> Committer::put(SlotRef ref, SliceChain body) {
   const SteadyTime begin = clock_.now();
   object::CreateOptions options{.deadline = begin + put_unknown_deadline_};
-  const std::string key = slot_key(slots_[ref].address);
+  const SlotAddress address = slots_[ref].address;
+  const std::string key = slot_key(address);
   auto result = co_await object::create_object(store_, clock_, random_, key, std::move(body), options);
   if (core_.over()) co_return;
   // Rule 15: whatever else it was, this WAL is over. The late PUT may still land; recovery decides about it.
@@ -152,12 +153,12 @@ Task<void> Committer::put(SlotRef ref, SliceChain body) {
     co_return;
   }
   metrics_.put_seconds.Observe(std::chrono::duration<double>(clock_.now() - begin).count());
-  landed(ref);
+  landed(ref, address.slot);
 }
 
-void Committer::landed(SlotRef ref) {
+void Committer::landed(SlotRef ref, SlotNumber slot) {
   if (sabotage_ == Sabotage::kAckOutOfOrder) acknowledge(ref);
-  const std::size_t acked = core_.durable(slots_[ref].address.slot);
+  const std::size_t acked = core_.durable(slot);
   for (std::size_t i = 0; i < acked; ++i) acknowledge(next_ack_++);
   send_ready();
   wake_.pulse();
@@ -165,8 +166,9 @@ void Committer::landed(SlotRef ref) {
 }
 
 void Committer::acknowledge(SlotRef ref) {
+  // Gone or acknowledged already: only when sabotaged.
+  if (!slots_.holds(ref) || slots_[ref].acked) return;
   SlotInfo& slot = slots_[ref];
-  if (slot.acked) return;
   slot.acked = true;
   slot.acked_at = clock_.now();
   unacked_bytes_ -= slot.bytes;
@@ -182,12 +184,12 @@ void Committer::acknowledge(SlotRef ref) {
 void Committer::fence(const Error& why) {
   if (core_.over()) return;
   LOG_WARN("wal.fenced", {"broker", address_.broker_id}, {"incarnation", address_.incarnation.value()},
-            {"reason", why.message()});
+           {"reason", why.message()});
   core_.end();
   metrics_.fenced.Set(1);
   ready_.clear();
   groups_.clear();
-  for (SlotRef ref = next_ack_; ref < slots_.end(); ++ref) {
+  for (SlotRef ref = std::max(next_ack_, slots_.first()); ref < slots_.end(); ++ref) {
     if (!slots_[ref].durable.ready()) slots_[ref].durable.set(fail(Code::kFenced, why.message()));
   }
   fenced_.set();

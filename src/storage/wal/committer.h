@@ -52,7 +52,7 @@ class Committer {
   void cut();
   void send_ready();
   Task<void> put(SlotRef ref, SliceChain body);
-  void landed(SlotRef ref);
+  void landed(SlotRef ref, SlotNumber slot);
   void acknowledge(SlotRef ref);
 
   Clock& clock_;

@@ -1,0 +1,67 @@
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/log.h"
+#include "sim/run.h"
+
+namespace millrace::sim {
+namespace {
+
+// In the child: both runs of one seed; the exit code tells the parent.
+[[noreturn]] void run_twice(std::uint64_t seed, const Campaign& campaign) {
+  configure_logging(LogFormat::kText, static_cast<LogLevel>(static_cast<int>(LogLevel::kError) + 1));
+  const RunReport first = run_seed(seed, campaign.sabotage);
+  const RunReport second = run_seed(seed, campaign.sabotage);
+  bool failed = !first.violations.empty();
+  for (const auto& violation : first.violations) fmt::print(stderr, "seed {}: {}\n", seed, violation);
+  if (first.hash != second.hash || first.events != second.events) {
+    fmt::print(stderr, "seed {}: two runs differ ({} and {} events)\n", seed, first.events, second.events);
+    failed = true;
+  }
+  if (campaign.verbose) {
+    fmt::print("seed {}: {} events, {} acknowledged records, {} crashes, {} faults, hash {:016x}\n", seed, first.events,
+               first.acks, first.crashes, first.faults, first.hash);
+  }
+  std::fflush(nullptr);
+  _exit(failed ? 1 : 0);
+}
+
+}  // namespace
+
+const char* name_of(storage::Sabotage sabotage) {
+  switch (sabotage) {
+    case storage::Sabotage::kNone: return "none";
+    case storage::Sabotage::kAckBeforeDurable: return "ack-before-durable";
+    case storage::Sabotage::kAckOutOfOrder: return "ack-out-of-order";
+    case storage::Sabotage::kForgetProducers: return "forget-producers";
+  }
+  return "?";
+}
+
+CampaignReport run_campaign(const Campaign& campaign) {
+  CampaignReport report;
+  for (std::uint64_t seed = campaign.first_seed; seed < campaign.first_seed + campaign.seeds; ++seed) {
+    std::fflush(nullptr);
+    const pid_t child = fork();
+    if (child == 0) run_twice(seed, campaign);
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+      fmt::print(stderr, "cannot run seed {} in a process of its own\n", seed);
+      report.failed.push_back(seed);
+      return report;
+    }
+    ++report.seeds_run;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
+    report.failed.push_back(seed);
+    if (campaign.sabotage == storage::Sabotage::kNone) {
+      fmt::print(stderr, "replay with: sim_run --seeds 1 --first-seed {} --verbose\n", seed);
+    }
+    if (campaign.stop_at_first) break;
+  }
+  return report;
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,94 @@
+#include "sim/checker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kafka/record_batch.h"
+#include "kafka/records.h"
+
+namespace millrace::sim {
+
+void PartitionModel::violation(std::string what) {
+  if (!gone) violations_.add(fmt::format("{}: {}", name_, what));
+}
+
+void PartitionModel::place(std::int64_t offset, const std::string& record, const char* by) {
+  const auto [at, fresh] = by_offset_.emplace(offset, record);
+  if (!fresh && at->second != record) {
+    violation(fmt::format("offset {} holds {} ({}), it held {}", offset, record, by, at->second));
+  }
+  const auto [where, first] = by_record_.emplace(record, offset);
+  if (!first && where->second != offset) {
+    violation(fmt::format("{} is at offset {} ({}) and at {}", record, offset, by, where->second));
+  }
+}
+
+void PartitionModel::acknowledged(std::int64_t base_offset, const std::vector<std::string>& records) {
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const auto offset = base_offset + static_cast<std::int64_t>(i);
+    place(offset, records[i], "acknowledged");
+    acked_.emplace(offset, records[i]);
+  }
+  high_watermark_ = std::max(high_watermark_, base_offset + static_cast<std::int64_t>(records.size()));
+}
+
+void PartitionModel::read(std::int64_t offset, std::int64_t promised, const storage::ReadResult& answer) {
+  if (answer.high_watermark < promised) {
+    violation(fmt::format("the high watermark fell from {} to {}", promised, answer.high_watermark));
+  }
+  if (answer.log_start_offset > std::max(start_maybe_, start_)) {
+    violation(fmt::format("the log begins at {}, nobody deleted beyond {}", answer.log_start_offset, start_maybe_));
+  }
+  high_watermark_ = std::max(high_watermark_, answer.high_watermark);
+  if (offset < promised && answer.batches.empty())
+    violation(fmt::format("nothing is read at {} below {}", offset, promised));
+  std::int64_t next = -1;
+  kafka::BatchSplitter splitter(answer.batches.flatten());
+  for (;;) {
+    auto batch = splitter.next();
+    if (!batch) return violation("a read answers broken batches: " + batch.error().to_string());
+    if (!*batch) break;
+    const auto view = *kafka::BatchView::at_start_of(**batch);
+    if (!view.crc_matches()) violation(fmt::format("the batch at {} has a wrong checksum", view.base_offset()));
+    if (next < 0 && (view.base_offset() > offset || view.next_offset() <= offset)) {
+      violation(fmt::format("a read at {} begins with the batch at {}", offset, view.base_offset()));
+    }
+    if (next >= 0 && view.base_offset() != next) violation(fmt::format("{} follows {}", view.base_offset(), next));
+    next = view.next_offset();
+    if (next > answer.high_watermark) violation(fmt::format("offset {} is shown above the high watermark", next - 1));
+    auto done = kafka::for_each_record(**batch, [&](const kafka::RecordView& record) {
+      const std::string value(record.value.value_or(""));
+      place(record.offset, value, "read");
+      read_last_[record.offset] = value;
+    });
+    if (!done) violation("broken records: " + done.error().to_string());
+  }
+  if (next >= 0 && next != answer.next_offset)
+    violation(fmt::format("next is {}, answered {}", next, answer.next_offset));
+}
+
+void PartitionModel::read_failed(std::int64_t offset, const Error& error) {
+  if (error.code() == Code::kCorrupt || error.code() == Code::kInternal) {
+    violation(fmt::format("reading {}: {}", offset, error.to_string()));
+  }
+  if (error.code() == Code::kInvalid && offset >= start_maybe_) {
+    violation(fmt::format("offset {} was promised: {}", offset, error.to_string()));
+  }
+}
+
+void PartitionModel::finish(std::int64_t log_start, std::int64_t end) {
+  if (log_start < start_) violation(fmt::format("the log begins at {}, it was deleted before {}", log_start, start_));
+  if (end < high_watermark_) violation(fmt::format("the log ends at {}, {} was promised", end, high_watermark_));
+  for (const auto& [offset, record] : acked_) {
+    if (offset < log_start) continue;
+    const auto found = read_last_.find(offset);
+    if (found == read_last_.end()) {
+      violation(fmt::format("acknowledged {} at offset {} is lost", record, offset));
+    } else if (found->second != record) {
+      violation(fmt::format("offset {} holds {}, {} was acknowledged there", offset, found->second, record));
+    }
+  }
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,41 @@
+// One simulated run: a node of production code, a faulty bucket, clients with the Java client's retry rules, crashes;
+// all decided by one seed. The second half of the story is a liveness phase: faults and crashes end, and everything
+// must be acknowledged, read back and complete within a bound of virtual time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "storage/api.h"
+
+namespace millrace::sim {
+
+struct RunReport {
+  std::uint64_t seed = 0;
+  std::uint64_t hash = 0;  // of all events, with their times
+  std::uint64_t events = 0;
+  std::uint64_t acks = 0, crashes = 0, faults = 0;
+  std::vector<std::string> violations;
+};
+
+RunReport run_seed(std::uint64_t seed, storage::Sabotage sabotage);
+
+// Runs each seed twice in a process of its own (killed nodes are never destroyed, so memory is given back that way).
+struct Campaign {
+  std::uint64_t first_seed = 1;
+  std::uint64_t seeds = 100;
+  storage::Sabotage sabotage = storage::Sabotage::kNone;
+  bool stop_at_first = false;
+  bool verbose = false;
+};
+struct CampaignReport {
+  std::vector<std::uint64_t> failed;
+  std::uint64_t seeds_run = 0;
+};
+// Prints each violation with the command that replays it.
+CampaignReport run_campaign(const Campaign& campaign);
+
+const char* name_of(storage::Sabotage sabotage);
+
+}  // namespace millrace::sim
