@@ -48,7 +48,7 @@ Task<Result<void>> LogStack::start(const Config& config) {
     CO_TRY(advertised, net::Address::parse(config.get("kafka.advertised")));
     if (advertised.port == 0) advertised.port = listener->bound().port;
   }
-  CO_TRY(store_, object::open_store(config.get("bucket"), loop_.executor(), files_, metrics_));
+  CO_TRY(store_, object::open_store(config.get("bucket"), loop_.executor(), files_, metrics_, &loop_.clock()));
 
   cluster::ClusterOptions cluster_options;
   cluster_options.broker_id = static_cast<std::int32_t>(node_id);
