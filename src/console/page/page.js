@@ -59,7 +59,7 @@ function show(status) {
   $('state').className = status.ready ? 'pill ready' : 'pill';
   $('captured-rate').textContent = number(rate(status, captured));
   $('captured-total').textContent = `${number(captured(status))} in all`;
-  $('log-rate').textContent = number(rate(status, (s) => s.log.wal_bytes) / 1024);
+  $('log-rate').textContent = number(rate(status, (s) => s.log.slots_written));
   $('log-detail').textContent = `${number(status.log.slots_written)} WAL slots, ${number(status.log.partitions)} partitions`;
   $('objects').textContent = number(status.bucket.objects);
   $('bucket-detail').textContent = `${bytes(status.bucket.bytes)}, ${number(status.bucket.puts)} PUT`;
