@@ -91,6 +91,6 @@ setup:  ## all that the other targets would install
 clean:  ## the builds, not what was installed
 	rm -rf build
 
-build/%/build.ninja: CMakePresets.json
+build/%/build.ninja:
 	@cmake --preset $* -Wno-dev >build-$*.log 2>&1 || { cat build-$*.log; rm -f build-$*.log; exit 1; }
 	@rm -f build-$*.log
