@@ -68,7 +68,7 @@ def test_console_producer_consumer_and_groups(tool):
 
 def test_perf_tools(broker, kafka_tools, tool):
     load = ("--topic", "t-perf", "--num-records", "50000", "--record-size", "1000", "--throughput", "-1")
-    to_all = ("--command-property", f"bootstrap.servers={broker.kafka}", "--command-property", "acks=all")
+    to_all = ("--command-property", f"bootstrap.servers={broker.kafka}", "acks=all")
     assert "50000 records sent" in kafka_tools.run("producer-perf-test", *load, *to_all).stdout
     got = tool("consumer-perf-test", "--topic", "t-perf", "--num-records", "50000", "--timeout", "30000").stdout
     assert got.splitlines()[1].split(", ")[4] == "50000"
