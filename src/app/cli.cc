@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "app/cdc_check.h"
@@ -191,6 +192,12 @@ int run(int argc, char** argv, char** environment) {
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
 
+  const auto verbs = app.get_subcommands({});
+  const auto is_it = [&](const CLI::App* verb) { return verb->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && std::none_of(verbs.begin(), verbs.end(), is_it)) {
+    std::fprintf(stderr, "millrace: there is no verb '%s'; `millrace --help` lists them\n", argv[1]);
+    return kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

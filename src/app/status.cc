@@ -174,6 +174,7 @@ std::string to_json(const ProcessStatus& status) {
     }
     json.close_list();
     json.field("trouble", status.sql->trouble);
+    json.field("freshness_ms", status.sql->freshness_ms);
     json.field("apply_ms", status.sql->apply_ms);
     json.field("queries", status.sql->queries);
     json.field("queries_running", status.sql->queries_running);

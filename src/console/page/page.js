@@ -66,9 +66,9 @@ function show(status) {
   $('applied-rate').textContent = number(rate(status, applied));
   $('applied-total').textContent = `${number(applied(status))} in all`;
   const tables = (status.sql && status.sql.tables) || [];
-  const live = tables.map((t) => t.freshness_ms).filter((ms) => ms >= 0);
-  $('freshness').textContent = live.length ? number(Math.max(...live)) : '\u2013';
-  $('freshness-detail').textContent = live.length ? `the slowest of ${live.length} tables` : 'no table yet';
+  const fresh = status.sql ? status.sql.freshness_ms : -1;
+  $('freshness').textContent = fresh >= 0 ? number(fresh) : '\u2013';
+  $('freshness-detail').textContent = fresh >= 0 ? 'the oldest change of the last batch' : 'nothing applied yet';
   $('mysql').textContent = status.listeners && status.listeners.mysql ? `mysql -h127.0.0.1 -P${status.listeners.mysql.split(':').pop()} -uroot` : '';
   $('version').textContent = `millrace ${status.version}`;
   draw($('tables'), ['table', 'state', 'rows applied', 'lag (records)', 'freshness (ms)', 'errors'],
