@@ -349,6 +349,62 @@ bool left_out_in_arrays(const PgType& type) {
 
 }  // namespace
 
+std::unique_ptr<Encoder> Encoder::make_array(const TypeRegistry& types, const PgType& type, std::int32_t typmod,
+                                             DecimalMode decimals) {
+  auto encoder = std::make_unique<Encoder>();
+  Encoder& e = *encoder;
+  const auto element = types.find(type.element);
+  if (element == types.end() || left_out_in_arrays(element->second)) return nullptr;
+  e.element_ = make_encoder(types, type.element, typmod, decimals);
+  if (!e.element_) return nullptr;
+  const std::string& name = element->second.name;
+  if (name == "bit") {  // Debezium gives bit[] the schema of bit, and no value ever fits that
+    auto bits = std::move(e.element_);
+    bits->kind_ = ValueKind::kNothing;
+    return bits;
+  }
+  e.kind_ = ValueKind::kArray;
+  e.enum_elements_ = element->second.kind == 'e';
+  e.type_ = "\"type\":\"array\",\"items\":" + e.element_->schema_json("", !e.enum_elements_, "");
+  e.filler_ = "[]";
+  if (e.element_->kind_ == ValueKind::kTimeUs) e.element_->kind_ = ValueKind::kTimeCutToMs;
+  if (name == "uuid") {
+    e.unavailable_ = fmt::format("[\"{}\"]", kUnavailableUuid);
+  } else if (name == "int4" || name == "int8" || name == "date" || name == "oid") {
+    e.unavailable_ = "[";
+    for (const char c : kUnavailable)
+      e.unavailable_ += fmt::format("{}{}", e.unavailable_.size() > 1 ? "," : "", static_cast<int>(c));
+    e.unavailable_ += "]";
+  } else if (e.element_->kind_ == ValueKind::kString && !e.enum_elements_) {
+    e.unavailable_ = fmt::format("[\"{}\"]", kUnavailable);
+  }
+  return encoder;
+}
+
+void Encoder::become_shape(ValueKind kind) {
+  kind_ = kind;
+  if (kind == ValueKind::kPoint) {
+    type_ = kPointFields;
+    semantic_ = kPointName;
+    filler_ = R"({"x":0.0,"y":0.0,"wkb":"AQEAAAAAAAAAAAAAAAAAAAAAAAAA","srid":null})";
+  } else if (kind == ValueKind::kCircle) {
+    type_ = fmt::format(
+        R"("type":"struct","fields":[{{{},"optional":false{},"field":"center"}},{{"type":"double","optional":false,"field":"radius"}}])",
+        kPointFields, kPointName);
+    semantic_ = named("io.debezium.data.geometry.Circle") + R"x(,"doc":"Geometry (CIRCLE)")x";
+    filler_ = "null";
+  } else if (kind == ValueKind::kLine) {
+    type_ =
+        R"("type":"struct","fields":[{"type":"double","optional":false,"field":"a"},{"type":"double","optional":false,"field":"b"},{"type":"double","optional":false,"field":"c"}])";
+    semantic_ = named("io.debezium.data.geometry.Line") + R"x(,"doc":"Geometry (LINE)")x";
+    filler_ = "null";
+  } else {
+    type_ = kGeometryFields;
+    semantic_ = R"(,"name":"io.debezium.data.geometry.Geometry","version":2,"doc":"Geometry")";
+    filler_ = "null";
+  }
+}
+
 std::unique_ptr<Encoder> make_encoder(const TypeRegistry& types, std::uint32_t oid, std::int32_t typmod,
                                       DecimalMode decimals) {
   const auto found = types.find(oid);
@@ -364,34 +420,7 @@ std::unique_ptr<Encoder> make_encoder(const TypeRegistry& types, std::uint32_t o
     e.filler_ = filler;
     return std::move(encoder);
   };
-  if (type.element != 0) {
-    const auto element = types.find(type.element);
-    if (element == types.end() || left_out_in_arrays(element->second)) return nullptr;
-    e.element_ = make_encoder(types, type.element, typmod, decimals);
-    if (!e.element_) return nullptr;
-    const std::string& name = element->second.name;
-    if (name == "bit") {  // Debezium gives bit[] the schema of bit, and no value ever fits that
-      auto bits = std::move(e.element_);
-      bits->kind_ = ValueKind::kNothing;
-      return bits;
-    }
-    e.kind_ = ValueKind::kArray;
-    e.enum_elements_ = element->second.kind == 'e';
-    e.type_ = "\"type\":\"array\",\"items\":" + e.element_->schema_json("", !e.enum_elements_, "");
-    e.filler_ = "[]";
-    if (e.element_->kind_ == ValueKind::kTimeUs) e.element_->kind_ = ValueKind::kTimeCutToMs;
-    if (name == "uuid") {
-      e.unavailable_ = fmt::format("[\"{}\"]", kUnavailableUuid);
-    } else if (name == "int4" || name == "int8" || name == "date" || name == "oid") {
-      e.unavailable_ = "[";
-      for (const char c : kUnavailable)
-        e.unavailable_ += fmt::format("{}{}", e.unavailable_.size() > 1 ? "," : "", static_cast<int>(c));
-      e.unavailable_ += "]";
-    } else if (e.element_->kind_ == ValueKind::kString && !e.enum_elements_) {
-      e.unavailable_ = fmt::format("[\"{}\"]", kUnavailable);
-    }
-    return encoder;
-  }
+  if (type.element != 0) return Encoder::make_array(types, type, typmod, decimals);
   if (type.kind == 'e') {
     std::string labels;
     for (const auto& label : type.labels) labels.append(labels.empty() ? "" : ",").append(label);
@@ -457,27 +486,7 @@ std::unique_ptr<Encoder> make_encoder(const TypeRegistry& types, std::uint32_t o
   }
   for (const auto& shape : kShapes) {
     if (shape.name != type.name) continue;
-    e.kind_ = shape.kind;
-    if (shape.kind == ValueKind::kPoint) {
-      e.type_ = kPointFields;
-      e.semantic_ = kPointName;
-      e.filler_ = R"({"x":0.0,"y":0.0,"wkb":"AQEAAAAAAAAAAAAAAAAAAAAAAAAA","srid":null})";
-    } else if (shape.kind == ValueKind::kCircle) {
-      e.type_ = fmt::format(
-          R"("type":"struct","fields":[{{{},"optional":false{},"field":"center"}},{{"type":"double","optional":false,"field":"radius"}}])",
-          kPointFields, kPointName);
-      e.semantic_ = named("io.debezium.data.geometry.Circle") + R"x(,"doc":"Geometry (CIRCLE)")x";
-      e.filler_ = "null";
-    } else if (shape.kind == ValueKind::kLine) {
-      e.type_ =
-          R"("type":"struct","fields":[{"type":"double","optional":false,"field":"a"},{"type":"double","optional":false,"field":"b"},{"type":"double","optional":false,"field":"c"}])";
-      e.semantic_ = named("io.debezium.data.geometry.Line") + R"x(,"doc":"Geometry (LINE)")x";
-      e.filler_ = "null";
-    } else {
-      e.type_ = kGeometryFields;
-      e.semantic_ = R"(,"name":"io.debezium.data.geometry.Geometry","version":2,"doc":"Geometry")";
-      e.filler_ = "null";
-    }
+    e.become_shape(shape.kind);
     return encoder;
   }
   return nullptr;

@@ -78,6 +78,9 @@ class Encoder {
 
  private:
   friend std::unique_ptr<Encoder> make_encoder(const TypeRegistry&, std::uint32_t, std::int32_t, DecimalMode);
+  static std::unique_ptr<Encoder> make_array(const TypeRegistry& types, const PgType& type, std::int32_t typmod,
+                                             DecimalMode decimals);
+  void become_shape(ValueKind kind);
   bool append_array(std::string& out, std::string_view text) const;
   bool append_decimal(std::string& out, std::string_view text) const;
   bool append_decimal_text(std::string& out, std::string_view text) const;
