@@ -149,7 +149,9 @@ def test_an_idle_consumer_asks_about_twice_a_second(broker):
     from kafka import KafkaConsumer
 
     kcat(broker, "-P", "-t", "idle", input="one")
-    consumer = KafkaConsumer("idle", bootstrap_servers=broker.kafka, auto_offset_reset="earliest", fetch_max_wait_ms=500)
+    consumer = KafkaConsumer(
+        "idle", bootstrap_servers=broker.kafka, auto_offset_reset="earliest", fetch_max_wait_ms=500
+    )
     wait_until(lambda: consumer.poll(1000), 10, "the record")
     before = fetches(broker)
     assert consumer.poll(3000) == {}

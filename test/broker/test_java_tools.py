@@ -56,11 +56,19 @@ def test_console_producer_consumer_and_groups(tool):
     assert sorted(got.stdout.split("\n")[:2]) == ["k1\tv1", "k2\tv2"]
     assert "t-g" in tool("consumer-groups", "--list").stdout
     rows = tool("consumer-groups", "--describe", "--group", "t-g").stdout
-    assert [word for line in rows.splitlines() if line.startswith("t-g") for word in line.split()[3:6]] == ["2", "2", "0"]
+    assert [word for line in rows.splitlines() if line.startswith("t-g") for word in line.split()[3:6]] == [
+        "2",
+        "2",
+        "0",
+    ]
     reset = ("--group", "t-g", "--topic", "t-p", "--reset-offsets", "--to-earliest", "--execute")
     tool("consumer-groups", *reset)
     rows = tool("consumer-groups", "--describe", "--group", "t-g").stdout
-    assert [word for line in rows.splitlines() if line.startswith("t-g") for word in line.split()[3:6]] == ["0", "2", "2"]
+    assert [word for line in rows.splitlines() if line.startswith("t-g") for word in line.split()[3:6]] == [
+        "0",
+        "2",
+        "2",
+    ]
     assert "Empty" in tool("consumer-groups", "--describe", "--group", "t-g", "--state").stdout
     tool("consumer-groups", "--delete", "--group", "t-g")
     assert "t-g" not in tool("consumer-groups", "--list").stdout
@@ -78,7 +86,9 @@ def test_verifiable_producer_and_consumer(broker, tool):
     sent = tool("verifiable-producer", "--topic", "t-v", "--max-messages", "1000", "--acks", "-1").stdout
     acked = [json.loads(line) for line in sent.splitlines() if "producer_send_success" in line]
     assert len(acked) == 1000
-    got = tool("verifiable-consumer", "--topic", "t-v", "--group-id", "t-vg", "--max-messages", "1000", "--verbose").stdout
+    got = tool(
+        "verifiable-consumer", "--topic", "t-v", "--group-id", "t-vg", "--max-messages", "1000", "--verbose"
+    ).stdout
     values = [json.loads(line)["value"] for line in got.splitlines() if '"record_data"' in line]
     assert sorted(map(int, values)) == list(range(1000))
 

@@ -101,7 +101,9 @@ def test_every_acknowledged_record_is_there_once_after_20_kills(make_millrace):
     load, per_round, found = asyncio.run(scenario())
     assert all(count > 0 for count in per_round), f"no progress in a round: {per_round}"
     for number, place in load.acknowledged.items():
-        assert found.get(number) == [place], f"record {number} was acknowledged at {place} and is at {found.get(number)}"
+        assert found.get(number) == [
+            place
+        ], f"record {number} was acknowledged at {place} and is at {found.get(number)}"
     # What was not acknowledged may be there, but not twice.
     assert all(len(places) == 1 for places in found.values())
     assert set(found) <= set(load.acknowledged) | load.unknown
