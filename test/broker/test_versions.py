@@ -70,14 +70,16 @@ def broker(tmp_path_factory):
     assert "response_not_encodable" not in server.log()
 
 
-def requests(messages):
-    """For each API a function of the version that gives the fields of its request."""
-    q = {name: messages[f"{name}Request"] for name, _, _ in APIS.values()}
+def named(kind, version, since, topic_id, name=TOPIC, **fields):
+    """A topic by its name, or by its id from version `since` on."""
+    return kind(topic_id=topic_id, **fields) if version >= since else kind(name=name, **fields)
 
-    def named(kind, version, since, topic_id, name=TOPIC, **fields):
-        """A topic by its name, or by its id from version `since` on."""
-        return kind(topic_id=topic_id, **fields) if version >= since else kind(name=name, **fields)
 
+def topic_of(q, name, kind, **fields):
+    return lambda v, _: {"topics": [getattr(q[name], kind)(name=TOPIC, **fields)]}
+
+
+def data_requests(q):
     def produce(v, topic_id):
         topic = q["Produce"].TopicProduceData
         data = [topic.PartitionProduceData(index=i, records=batch()) for i in (0, 7)]
@@ -98,6 +100,33 @@ def requests(messages):
         topic = q["Metadata"].MetadataRequestTopic
         return {"topics": [topic(name=TOPIC), topic(name="bad name!")], "allow_auto_topic_creation": False}
 
+    epoch = q["OffsetForLeaderEpoch"].OffsetForLeaderTopic
+    records = q["DeleteRecords"].DeleteRecordsTopic
+    return {
+        "Produce": produce,
+        "Fetch": fetch,
+        "ListOffsets": list_offsets,
+        "Metadata": metadata,
+        "OffsetForLeaderEpoch": lambda v, _: {
+            "topics": [
+                epoch(
+                    topic=TOPIC,
+                    partitions=[epoch.OffsetForLeaderPartition(partition=i, leader_epoch=0) for i in (0, 7)],
+                )
+            ]
+        },
+        "InitProducerId": lambda v, _: {"transactional_id": None, "transaction_timeout_ms": 1000},
+        "ApiVersions": lambda v, _: {"client_software_name": "test", "client_software_version": "1"} if v >= 3 else {},
+        "DeleteRecords": topic_of(
+            q,
+            "DeleteRecords",
+            "DeleteRecordsTopic",
+            partitions=[records.DeleteRecordsPartition(partition_index=i, offset=0) for i in (0, 7)],
+        ),
+    }
+
+
+def group_requests(q):
     def offset_commit(v, topic_id):
         topic = q["OffsetCommit"].OffsetCommitRequestTopic
         wanted = [
@@ -114,9 +143,35 @@ def requests(messages):
         topics = [named(group.OffsetFetchRequestTopics, v, 10, topic_id, partition_indexes=[0, 1])]
         return {"groups": [group(group_id="simple", topics=topics), group(group_id="none", topics=None)]}
 
-    def topic_of(name, kind, **fields):
-        return lambda v, _: {"topics": [getattr(q[name], kind)(name=TOPIC, **fields)]}
+    def join(v, _):
+        protocol = q["JoinGroup"].JoinGroupRequestProtocol(name="range", metadata=b"m")
+        return {
+            "group_id": f"join-{v}",
+            "session_timeout_ms": 10000,
+            "rebalance_timeout_ms": 10000,
+            "protocol_type": "consumer",
+            "protocols": [protocol],
+        }
 
+    member = q["LeaveGroup"].MemberIdentity
+    return {
+        "OffsetCommit": offset_commit,
+        "OffsetFetch": offset_fetch,
+        "FindCoordinator": lambda v, _: {"coordinator_keys": [GROUP]} if v >= 4 else {"key": GROUP},
+        "JoinGroup": join,
+        "Heartbeat": lambda v, _: {"group_id": GROUP, "generation_id": 1, "member_id": "nobody"},
+        "LeaveGroup": lambda v, _: {
+            "group_id": GROUP,
+            **({"members": [member(member_id="x")]} if v >= 3 else {"member_id": "x"}),
+        },
+        "SyncGroup": lambda v, _: {"group_id": GROUP, "generation_id": 1, "member_id": "nobody"},
+        "DescribeGroups": lambda v, _: {"groups": [GROUP, "simple"]},
+        "ListGroups": lambda v, _: {},
+        "DeleteGroups": lambda v, _: {"groups_names": ["absent"]},
+    }
+
+
+def admin_requests(q):
     def delete_topics(v, _):
         if v < 6:
             return {"topic_names": ["absent"], "timeout_ms": 1000}
@@ -130,16 +185,6 @@ def requests(messages):
                 topic(name=f"new-{v}", num_partitions=2, replication_factor=1),
             ],
             "timeout_ms": 1000,
-        }
-
-    def join(v, _):
-        protocol = q["JoinGroup"].JoinGroupRequestProtocol(name="range", metadata=b"m")
-        return {
-            "group_id": f"join-{v}",
-            "session_timeout_ms": 10000,
-            "rebalance_timeout_ms": 10000,
-            "protocol_type": "consumer",
-            "protocols": [protocol],
         }
 
     def configs(v, _):
@@ -156,47 +201,12 @@ def requests(messages):
         change = resource.AlterableConfig(name="retention.ms", config_operation=0, value="1000000")
         return {"resources": [resource(resource_type=t, resource_name=TOPIC, configs=[change]) for t in (2, 4)]}
 
-    epoch = q["OffsetForLeaderEpoch"].OffsetForLeaderTopic
-    records = q["DeleteRecords"].DeleteRecordsTopic
-    member = q["LeaveGroup"].MemberIdentity
     cursor = q["DescribeTopicPartitions"].TopicRequest
     return {
-        "Produce": produce,
-        "Fetch": fetch,
-        "ListOffsets": list_offsets,
-        "Metadata": metadata,
-        "OffsetCommit": offset_commit,
-        "OffsetFetch": offset_fetch,
-        "FindCoordinator": lambda v, _: {"coordinator_keys": [GROUP]} if v >= 4 else {"key": GROUP},
-        "JoinGroup": join,
-        "Heartbeat": lambda v, _: {"group_id": GROUP, "generation_id": 1, "member_id": "nobody"},
-        "LeaveGroup": lambda v, _: {
-            "group_id": GROUP,
-            **({"members": [member(member_id="x")]} if v >= 3 else {"member_id": "x"}),
-        },
-        "SyncGroup": lambda v, _: {"group_id": GROUP, "generation_id": 1, "member_id": "nobody"},
-        "DescribeGroups": lambda v, _: {"groups": [GROUP, "simple"]},
-        "ListGroups": lambda v, _: {},
-        "ApiVersions": lambda v, _: {"client_software_name": "test", "client_software_version": "1"} if v >= 3 else {},
         "CreateTopics": create_topics,
         "DeleteTopics": delete_topics,
-        "DeleteRecords": topic_of(
-            "DeleteRecords",
-            "DeleteRecordsTopic",
-            partitions=[records.DeleteRecordsPartition(partition_index=i, offset=0) for i in (0, 7)],
-        ),
-        "InitProducerId": lambda v, _: {"transactional_id": None, "transaction_timeout_ms": 1000},
-        "OffsetForLeaderEpoch": lambda v, _: {
-            "topics": [
-                epoch(
-                    topic=TOPIC,
-                    partitions=[epoch.OffsetForLeaderPartition(partition=i, leader_epoch=0) for i in (0, 7)],
-                )
-            ]
-        },
         "DescribeConfigs": configs,
-        "CreatePartitions": topic_of("CreatePartitions", "CreatePartitionsTopic", count=1, assignments=None),
-        "DeleteGroups": lambda v, _: {"groups_names": ["absent"]},
+        "CreatePartitions": topic_of(q, "CreatePartitions", "CreatePartitionsTopic", count=1, assignments=None),
         "IncrementalAlterConfigs": alter,
         "DescribeCluster": lambda v, _: {},
         "DescribeTopicPartitions": lambda v, _: {
@@ -204,6 +214,12 @@ def requests(messages):
             "response_partition_limit": 1,
         },
     }
+
+
+def requests(messages):
+    """For each API a function of the version and the topic's id that gives the fields of its request."""
+    q = {name: messages[f"{name}Request"] for name, _, _ in APIS.values()}
+    return {**data_requests(q), **group_requests(q), **admin_requests(q)}
 
 
 def batch():
