@@ -70,7 +70,9 @@ class Millrace:
         assert self.process is None, "it runs already"
         self.ready_path.unlink(missing_ok=True)
         with self.log_path.open("ab") as log:
-            env = {**os.environ, **self.env}
+            # Every MILLRACE_ variable is a setting to the program; the harness' own is not.
+            inherited = {k: v for k, v in os.environ.items() if k != "MILLRACE_BINARY"}
+            env = {**inherited, **self.env}
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
 
         def ready():

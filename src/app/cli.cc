@@ -115,7 +115,7 @@ Task<void> serve(EventLoop& loop, Server& server, std::string ready_file, int& e
   } else {
     while (!finished.is_set() && !server.failed().is_set()) {
       const auto deadline = loop.clock().now() + 1s;
-      if (!co_await finished.wait_until(loop.clock(), deadline) && server.failed().is_set()) break;
+      co_await finished.wait_until(loop.clock(), deadline);
     }
     if (!asked) {
       std::fprintf(stderr, "millrace: %s\n", server.failure().c_str());

@@ -111,7 +111,9 @@ Task<void> Connection::answer_requests() {
     drained_.pulse();
     if (!*request) {
       if (!conversation_.output().empty() && !co_await flush()) co_return;  // an auth switch
-      if (!co_await arrived_.wait_until(ports_.clock, ports_.clock.now() + kIdleTimeout)) co_return;
+      const auto deadline = ports_.clock.now() + kIdleTimeout;
+      const bool came = co_await arrived_.wait_until(ports_.clock, deadline);
+      if (!came) co_return;
       continue;
     }
     busy_ = true;
