@@ -35,6 +35,10 @@ struct Applied {
 struct LoadProgress {
   PartitionOffsets next_offsets;
   std::uint64_t errors = 0;
+  // Known only to a load that was just let go.
+  PartitionOffsets end_offsets;
+  std::uint64_t rows_applied = 0;
+  std::string last_error;
 };
 
 class Applier {

@@ -257,8 +257,13 @@ Task<void> Keeper::add_columns(TableName job, std::vector<Column> columns) {
     entry.comments.emplace_back();
   }
   auto changed = co_await change_table(load.table, std::move(entry), std::move(sql));
-  if (!changed)
+  if (!changed) {
     LOG_WARN("sql.column_not_added", {"table", load.table.to_string()}, {"reason", changed.error().message()});
+    LoadEntry paused = load;
+    paused.paused = true;
+    paused.pause_reason = "a column could not be added: " + changed.error().message();
+    (void)co_await replace_load(std::move(paused));
+  }
   unlock();
 }
 

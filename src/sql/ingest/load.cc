@@ -18,28 +18,42 @@ RecordView view_of(const client::Record& record) {
 }  // namespace
 
 Load::Load(LoadEntry entry, TableSchema schema, LoadProgress progress)
-    : errors(progress.errors),
-      errors_applied(progress.errors),
-      entry_(std::move(entry)),
+    : entry_(std::move(entry)),
       schema_(std::move(schema)),
-      decoder_(schema_, {entry_.envelope, entry_.unknown_fields}) {
-  for (const auto& [partition, next] : progress.next_offsets) partitions[partition] = {next, next, next, next};
+      decoder_(schema_, {entry_.envelope, entry_.unknown_fields}),
+      decode_errors_(progress.errors),
+      decode_last_error_(progress.last_error),
+      errors_(progress.errors),
+      errors_applied_(progress.errors),
+      rows_applied_(progress.rows_applied),
+      last_error_(std::move(progress.last_error)) {
+  for (const auto& [partition, next] : progress.next_offsets) {
+    const auto end = progress.end_offsets.find(partition);
+    partitions[partition] = {next, next, end == progress.end_offsets.end() ? next : end->second};
+  }
 }
 
 void Load::decode(Piece piece) {
-  LoadPartition& partition = partitions[piece.partition];
-  if (stop || piece.asked != partition.decoded_next) return;
+  // The first piece of a partition says where it begins.
+  std::int64_t& next = decoded_.try_emplace(piece.partition, piece.asked).first->second;
+  if (decode_stop_ || piece.asked != next) return;
   if (!batch_) batch_ = std::make_unique<ChangeBatch>(schema_.columns.size());
   for (const auto& record : piece.records) {
-    if (record.offset < partition.decoded_next) continue;  // a batch begins before the offset asked for
+    if (record.offset < next) continue;  // a batch begins before the offset asked for
     auto decoded = decoder_.decode(view_of(record), *batch_);
     if (!decoded && refused(piece, record, decoded.error())) {
-      partition.decoded_next = record.offset;
+      next = record.offset;
       return;
     }
-    partition.decoded_next = record.offset + 1;
+    next = record.offset + 1;
   }
-  partition.decoded_next = std::max(partition.decoded_next, piece.next);
+  next = std::max(next, piece.next);
+}
+
+void Load::settle() {
+  errors_ = decode_errors_;
+  last_error_ = decode_last_error_;
+  stop = decode_stop_;
 }
 
 // True when the load must not go past the record.
@@ -47,18 +61,18 @@ bool Load::refused(const Piece& piece, const client::Record& record, const Error
   const std::string where =
       fmt::format("{}-{} offset {}: {}", entry_.topic, piece.partition, record.offset, error.message());
   if (entry_.automatic && !decoder_.missing_columns().empty()) {
-    stop = LoadStop{where, decoder_.missing_columns()};
+    decode_stop_ = LoadStop{where, decoder_.missing_columns()};
     return true;
   }
-  ++errors;
-  ++errors_since_start;
-  last_error = where;
-  if (entry_.max_error_number < 0 || errors_since_start <= static_cast<std::uint64_t>(entry_.max_error_number))
+  ++decode_errors_;
+  ++errors_since_start_;
+  decode_last_error_ = where;
+  if (entry_.max_error_number < 0 || errors_since_start_ <= static_cast<std::uint64_t>(entry_.max_error_number))
     return false;
-  stop = LoadStop{
+  decode_stop_ = LoadStop{
       fmt::format("{} bad records, max_error_number is {}. Stopped at {}. To skip it: ALTER ROUTINE LOAD FOR {} "
                   "PROPERTIES (\"max_error_number\" = \"{}\"), then RESUME ROUTINE LOAD FOR {}",
-                  errors_since_start, entry_.max_error_number, where, entry_.job.to_string(),
+                  errors_since_start_, entry_.max_error_number, where, entry_.job.to_string(),
                   entry_.max_error_number + 1, entry_.job.to_string()),
       {}};
   return true;
@@ -66,37 +80,56 @@ bool Load::refused(const Piece& piece, const client::Record& record, const Error
 
 bool Load::has_open() const {
   if (batch_ && !batch_->changes.empty()) return true;
-  for (const auto& [index, partition] : partitions) {
-    if (partition.decoded_next > partition.applied_next) return true;
+  for (const auto& [index, next] : decoded_) {
+    const auto partition = partitions.find(index);
+    if (partition != partitions.end() && next > partition->second.applied_next) return !applying;
   }
   return false;
 }
 
+std::size_t Load::open_rows() const { return batch_ ? batch_->changes.size() : 0; }
+
 std::optional<Load::Open> Load::take() {
   if (!has_open()) return std::nullopt;
   Open open;
-  open.errors = errors;
   if (batch_ && !batch_->changes.empty()) open.batch = std::move(batch_);
   batch_.reset();
-  for (const auto& [index, partition] : partitions) open.next_offsets[index] = partition.decoded_next;
+  open.next_offsets = decoded_;
+  open.errors = decode_errors_;
   return open;
 }
 
-void Load::applied(const PartitionOffsets& next_offsets, std::uint64_t changes, std::uint64_t errors_then) {
-  errors_applied = errors_then;
-  for (const auto& [index, next] : next_offsets) partitions[index].applied_next = next;
-  rows_applied_ += changes;
+void Load::applied(const Open& open) {
+  for (const auto& [index, next] : open.next_offsets) partitions[index].applied_next = next;
+  errors_applied_ = open.errors;
+  if (open.batch) rows_applied_ += open.batch->changes.size();
 }
 
 void Load::rewind() {
   batch_.reset();
+  decoded_.clear();
   // What is read again is counted again.
-  errors_since_start -= std::min(errors_since_start, errors - errors_applied);
-  errors = errors_applied;
-  for (auto& [index, partition] : partitions) partition.fetch_next = partition.decoded_next = partition.applied_next;
+  errors_since_start_ -= std::min(errors_since_start_, decode_errors_ - errors_applied_);
+  decode_errors_ = errors_applied_;
+  decode_stop_.reset();
+  settle();
+  for (auto& [index, partition] : partitions) partition.fetch_next = partition.applied_next;
+  rewind_wanted = false;
 }
 
-LoadStatus Load::status(std::int64_t) const {
+LoadProgress Load::progress() const {
+  LoadProgress progress;
+  progress.errors = errors_applied_;
+  progress.rows_applied = rows_applied_;
+  progress.last_error = last_error_;
+  for (const auto& [index, partition] : partitions) {
+    progress.next_offsets[index] = partition.applied_next;
+    progress.end_offsets[index] = partition.end;
+  }
+  return progress;
+}
+
+LoadStatus Load::status() const {
   LoadStatus status;
   status.database = entry_.job.database;
   status.job = entry_.job.name;
@@ -106,8 +139,8 @@ LoadStatus Load::status(std::int64_t) const {
   status.reason = reason;
   status.automatic = entry_.automatic;
   status.rows_applied = rows_applied_;
-  status.error_rows = errors;
-  status.last_error = last_error;
+  status.error_rows = errors_;
+  status.last_error = last_error_;
   status.freshness_ms = freshness_ms;
   for (const auto& [index, partition] : partitions) {
     status.partitions.push_back({index, partition.applied_next, partition.end});

@@ -116,21 +116,14 @@ Task<LoadProgress> Pump::remove(TableName job) {
   LoadPtr load = found->second;
   loads_.erase(found);
   for (auto& source : sources_) std::erase(source->loads, load);
-  std::erase_if(fetched_, [&](const auto& piece) {
-    if (piece.first != load) return false;
-    buffered_bytes_ -= piece.second.bytes;
-    return true;
-  });
+  drop_fetched(load);
   while (decoding_ || load->applying) co_await wait(1s);
-  LoadProgress progress;
-  progress.errors = load->errors_applied;
-  for (const auto& [index, partition] : load->partitions) progress.next_offsets[index] = partition.applied_next;
-  co_return progress;
+  co_return load->progress();
 }
 
 std::vector<LoadStatus> Pump::loads() const {
   std::vector<LoadStatus> all;
-  for (const auto& [job, load] : loads_) all.push_back(load->status(clock_.wall_ms()));
+  for (const auto& [job, load] : loads_) all.push_back(load->status());
   return all;
 }
 
@@ -150,8 +143,9 @@ Task<void> Pump::discover(std::shared_ptr<Source> source) {
     }
     const auto next = clock_.now() + (source->trouble.empty() ? options_.discovery_interval : options_.retry_delay);
     while (!stopping() && clock_.now() < next) {
-      const bool is_new =
-          std::ranges::any_of(source->loads, [&](const auto& load) { return load->partitions.empty(); });
+      const bool is_new = std::ranges::any_of(source->loads, [&](const auto& load) {
+        return load->state == LoadState::kNeedSchedule && load->reason.empty();
+      });
       co_await wait(is_new ? std::min<Duration>(options_.discovery_interval, 200ms) : next - clock_.now());
       if (is_new) break;
     }
@@ -182,7 +176,7 @@ Task<void> Pump::find_partitions(std::shared_ptr<Source> source, LoadPtr load) {
         if (!earliest) co_return;
         start = *earliest;
       }
-      load->partitions[index] = {start, start, start, start};
+      load->partitions[index] = {start, start, start};
     }
     auto end = co_await source->log->offset_of(partition, client::OffsetSpec::kLatest);
     if (!end) co_return;
@@ -250,7 +244,7 @@ void Pump::take_fetched(Source& source, std::vector<client::FetchedPartition> fe
     if (found == load->partitions.end() || at == asked.end() || found->second.fetch_next != at->second) continue;
     LoadPartition& partition = found->second;
     if (part.error) {
-      out_of_range(*load, partition, part);
+      out_of_range(load, partition, part);
       continue;
     }
     partition.end = part.high_watermark;
@@ -267,27 +261,26 @@ void Pump::take_fetched(Source& source, std::vector<client::FetchedPartition> fe
   if (!fetched_.empty()) changed_.pulse();
 }
 
-void Pump::out_of_range(Load& load, LoadPartition& partition, const client::FetchedPartition& part) {
+void Pump::out_of_range(const LoadPtr& load, LoadPartition& partition, const client::FetchedPartition& part) {
   const std::int64_t asked = partition.fetch_next;
   if (part.error->code() == Code::kInvalid && asked < part.log_start_offset) {
-    // Only what is in the open batch may be between; the gap itself holds no records any more.
-    if (partition.decoded_next != asked) return;
-    load.last_error = fmt::format("{}-{}: records {} to {} were deleted by retention before they were read",
-                                  part.partition.topic, part.partition.partition, asked, part.log_start_offset - 1);
     LOG_WARN("sql.records_gone", {"topic", part.partition.topic}, {"partition", part.partition.partition},
              {"from", asked}, {"to", part.log_start_offset});
-    partition.fetch_next = partition.decoded_next = part.log_start_offset;
+    // The gap goes the way of a piece without records.
+    partition.fetch_next = part.log_start_offset;
+    Load::Piece gap{part.partition.partition, asked, part.log_start_offset, {}};
+    fetched_.emplace_back(load, std::move(gap));
   } else if (part.error->code() == Code::kInvalid) {
-    load.state = LoadState::kPaused;
-    load.reason = fmt::format(
+    load->state = LoadState::kPaused;
+    load->reason = fmt::format(
         "{}-{} ends before offset {}, up to which it was read: the topic was made anew. Stop the load, drop the table, "
         "and "
         "create both again",
         part.partition.topic, part.partition.partition, asked);
-    events_.load_stopped(load.entry().job, load.reason);
+    events_.load_stopped(load->entry().job, load->reason);
   } else if (part.error->code() == Code::kNotFound) {
-    load.state = LoadState::kNeedSchedule;
-    load.reason = fmt::format("waiting for topic {}", part.partition.topic);
+    load->state = LoadState::kNeedSchedule;
+    load->reason = fmt::format("waiting for topic {}", part.partition.topic);
   }
 }
 
@@ -323,10 +316,16 @@ Task<void> Pump::decode_loop() {
       }
       changed_.pulse();
     }
+    for (const auto& [name, load] : loads_) {
+      if (!load->rewind_wanted) continue;
+      drop_fetched(load);
+      load->rewind();
+    }
     if (apply_is_due()) {
       applying_ = true;
       last_apply_ = clock_.now();
-      scope_.spawn(apply());
+      // Taken here, between two decodes: the apply itself begins later, beside the next decode.
+      scope_.spawn(apply(take_work()));
     }
     if (!fetched_.empty() && open_rows() < options_.batch_rows_max) continue;
     const bool waiting_for_time =
@@ -339,7 +338,9 @@ Task<void> Pump::decode_loop() {
 }
 
 void Pump::after_decode(const LoadPtr& load) {
-  if (!load->stop || load->state != LoadState::kRunning || loads_[load->entry().job] != load) return;
+  load->settle();
+  const auto found = loads_.find(load->entry().job);
+  if (!load->stop || load->state != LoadState::kRunning || found == loads_.end() || found->second != load) return;
   counters_->bad_records.Increment();
   if (!load->stop->missing.empty()) {
     load->state = LoadState::kNeedSchedule;
@@ -353,7 +354,15 @@ void Pump::after_decode(const LoadPtr& load) {
   events_.load_stopped(load->entry().job, load->reason);
 }
 
-Task<void> Pump::apply() {
+void Pump::drop_fetched(const LoadPtr& load) {
+  std::erase_if(fetched_, [&](const auto& piece) {
+    if (piece.first != load) return false;
+    buffered_bytes_ -= piece.second.bytes;
+    return true;
+  });
+}
+
+std::vector<Pump::Work> Pump::take_work() {
   std::vector<Work> work;
   for (auto& [job, load] : loads_) {
     if (auto open = load->take()) {
@@ -361,6 +370,10 @@ Task<void> Pump::apply() {
       work.push_back({load, std::move(*open), {}});
     }
   }
+  return work;
+}
+
+Task<void> Pump::apply(std::vector<Work> work) {
   const auto began = clock_.now();
   Applied applied;
   auto job = [this, &work, &applied]() -> Result<void> {
@@ -412,7 +425,7 @@ void Pump::note_applied(const std::vector<Work>& work, const Applied& applied, S
       const Error& error = item.outcome.error();
       trouble = fmt::format("{}: {}", item.load->entry().job.to_string(), error.to_string());
       LOG_WARN("sql.apply_failed", {"job", item.load->entry().job.to_string()}, {"reason", error.message()});
-      item.load->rewind();
+      item.load->rewind_wanted = true;
       if (!error.retriable() && error.code() != Code::kCorrupt && item.load->state == LoadState::kRunning) {
         item.load->state = LoadState::kPaused;
         item.load->reason = "the table refused a batch: " + error.message();
@@ -420,8 +433,7 @@ void Pump::note_applied(const std::vector<Work>& work, const Applied& applied, S
       }
       continue;
     }
-    const std::uint64_t changes = item.open.batch ? item.open.batch->changes.size() : 0;
-    item.load->applied(item.open.next_offsets, changes, item.open.errors);
+    item.load->applied(item.open);
     if (item.open.batch && item.open.batch->oldest_source_ms > 0) {
       item.load->freshness_ms = std::max<std::int64_t>(0, wall - item.open.batch->oldest_source_ms);
       status_.freshness_ms = std::max(status_.freshness_ms, item.load->freshness_ms);

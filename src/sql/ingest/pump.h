@@ -75,11 +75,13 @@ class Pump {
   Task<void> find_partitions(std::shared_ptr<Source> source, LoadPtr load);
   void take_fetched(Source& source, std::vector<client::FetchedPartition> fetched,
                     const std::map<client::TopicPartition, std::int64_t>& asked);
-  void out_of_range(Load& load, LoadPartition& partition, const client::FetchedPartition& part);
+  void out_of_range(const LoadPtr& load, LoadPartition& partition, const client::FetchedPartition& part);
   Task<void> decode_loop();
   void after_decode(const LoadPtr& load);
   bool apply_is_due() const;
-  Task<void> apply();
+  std::vector<Work> take_work();
+  Task<void> apply(std::vector<Work> work);
+  void drop_fetched(const LoadPtr& load);
   void note_applied(const std::vector<Work>& work, const Applied& applied, SteadyTime began);
   Task<void> wait(Duration longest);
   bool stopping() { return scope_.stopping().is_set(); }
