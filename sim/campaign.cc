@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <map>
 
 #include "base/log.h"
 #include "sim/run.h"
@@ -42,24 +43,36 @@ const char* name_of(storage::Sabotage sabotage) {
 }
 
 CampaignReport run_campaign(const Campaign& campaign) {
+  constexpr std::size_t kAtOnce = 2;
   CampaignReport report;
-  for (std::uint64_t seed = campaign.first_seed; seed < campaign.first_seed + campaign.seeds; ++seed) {
-    std::fflush(nullptr);
-    const pid_t child = fork();
-    if (child == 0) run_twice(seed, campaign);
-    int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) != child) {
-      fmt::print(stderr, "cannot run seed {} in a process of its own\n", seed);
-      report.failed.push_back(seed);
-      return report;
+  std::map<pid_t, std::uint64_t> running;
+  std::uint64_t next = campaign.first_seed;
+  std::uint64_t end = campaign.first_seed + campaign.seeds;
+  while (!running.empty() || next < end) {
+    while (next < end && running.size() < kAtOnce) {
+      std::fflush(nullptr);
+      const pid_t child = fork();
+      if (child == 0) run_twice(next, campaign);
+      if (child < 0) {
+        fmt::print(stderr, "cannot run seed {} in a process of its own\n", next);
+        report.failed.push_back(next);
+        return report;
+      }
+      running.emplace(child, next++);
     }
+    int status = 0;
+    const pid_t ended = waitpid(-1, &status, 0);
+    const auto at = running.find(ended);
+    if (at == running.end()) continue;
+    const std::uint64_t seed = at->second;
+    running.erase(at);
     ++report.seeds_run;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
     report.failed.push_back(seed);
     if (campaign.sabotage == storage::Sabotage::kNone) {
       fmt::print(stderr, "replay with: sim_run --seeds 1 --first-seed {} --verbose\n", seed);
     }
-    if (campaign.stop_at_first) break;
+    if (campaign.stop_at_first) end = next;
   }
   return report;
 }

@@ -14,7 +14,7 @@
 namespace millrace::sim {
 namespace {
 
-constexpr Duration kStorm = 60s;     // of virtual time with faults and crashes
+constexpr Duration kStorm = 25s;     // of virtual time with faults and crashes
 constexpr Duration kCalmMax = 600s;  // within that everything must be well again
 constexpr Duration kRequestTimeout = 8s;
 constexpr Duration kReadTimeout = 12s;
@@ -137,7 +137,7 @@ void Run::boot_node() {
   node_ = std::make_shared<Node>(world_, bucket_, engine_options());
   nodes_.push_back(node_);
   // Between two handlers, early or late: while it recovers, commits, compacts or serves.
-  if (storming()) node_->place->die_at = 1 + (below(3) == 0 ? below(400) : below(20'000));
+  if (storming()) node_->place->die_at = 1 + (below(3) == 0 ? below(400) : below(8'000));
   node_->start();
 }
 
@@ -301,7 +301,7 @@ Task<void> do_delete(std::shared_ptr<Node> node, cluster::PartitionId id, std::i
 
 Task<void> Run::delete_records(std::shared_ptr<PartitionModel> model) {
   while (storming() && !model->gone) {
-    co_await sleep_for(clock(), Duration(1s * (2 + below(15))));
+    co_await sleep_for(clock(), Duration(1s * (1 + below(8))));
     const auto target = node();
     if (!target || model->high_watermark() == 0) continue;
     const auto offset = static_cast<std::int64_t>(below(static_cast<std::uint64_t>(model->high_watermark()) + 1));
@@ -360,7 +360,7 @@ Task<void> Run::topics_come_and_go() {
       for (auto& model : models_) model->gone |= model->id().topic_id == id;
       spawn_on(target->place->executor(), do_delete_topic(target, id));
     }
-    co_await sleep_for(clock(), Duration(1ms * (topics.size() < 3 ? 200 : 8000)));
+    co_await sleep_for(clock(), Duration(1ms * (topics.size() < 3 ? 200 : 4000)));
   }
   --tasks_;
 }

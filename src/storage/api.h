@@ -126,8 +126,8 @@ struct EngineOptions {
   Duration linger = 5ms;                 // longest wait of a batch for company once PUTs are in flight
   std::size_t slot_bytes_max = 8 << 20;  // a slot is cut at this size
   std::size_t puts_in_flight_max = 16;
-  Duration cut_interval = 1ms;           // least time between two slots under load; never delays the first
-  double idle_puts_per_second_max = 50;  // budget: an almost idle cluster coalesces instead of paying per batch
+  Duration cut_interval = 1ms;                  // least time between two slots under load; never delays the first
+  double idle_puts_per_second_max = 50;         // budget: an almost idle cluster coalesces instead of paying per batch
   std::size_t tail_bytes_max = 256 << 20;       // batches kept in memory for tail reads and for compaction
   std::size_t unacked_bytes_max = 256 << 20;    // beyond: appends are refused as kOverloaded
   std::size_t object_bytes_target = 128 << 20;  // WAL bytes after which a sorted data object is written,

@@ -47,9 +47,10 @@ Task<Result<void>> EngineImpl::open() {
   CO_TRY_VOID(check_ends());
   evicted_end_ = slots_.end();
   CO_TRY_VOID(co_await committer_.start());
-  committer_.on_acknowledged = [this](SlotRef) {
+  for (SlotRef ref = slots_.first(); ref < slots_.end(); ++ref) compactor_.add(ref);
+  committer_.on_acknowledged = [this](SlotRef ref) {
+    compactor_.add(ref);
     evict_tail();
-    compactor_.wake();
   };
   LOG_INFO("storage.opened", {"incarnation", parts_.cluster.incarnation().value()},
            {"slots_recovered", slots_.end() - slots_.first()}, {"partitions_open", partitions_.size()});

@@ -164,7 +164,7 @@ Result<void> EngineImpl::replay(const std::vector<Recovered>& all) {
   const std::int64_t now_ms = clock_.wall_ms();
   for (const auto& recovered : all) {
     for (const auto& slot : recovered.wal.slots) {
-      SlotInfo info{.address = slot.address, .object_size = slot.object_size};
+      SlotInfo info{.address = slot.address, .object_size = slot.object_size, .bytes = slot.object_size};
       info.acked_at = clock_.now();
       info.acked = info.evicted = true;
       info.durable.set(Result<void>());
@@ -178,7 +178,6 @@ Result<void> EngineImpl::replay(const std::vector<Recovered>& all) {
         std::uint32_t position = group.position;
         for (const auto& batch : group.batches) {
           BatchHeader head = header_of(group, batch);
-          slots_[ref].bytes += batch.size;
           if (options_.sabotage == Sabotage::kForgetProducers) head.producer_id = -1;
           auto done = partition->log.replay(head, ref, position, now_ms);
           if (!done) return fail(std::move(done).error().with(slot_key(slot.address)));

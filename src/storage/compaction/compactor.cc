@@ -15,22 +15,23 @@ constexpr Duration kRetryAfter = 5s;
 
 }  // namespace
 
-// When the next object is due; nothing while no acknowledged slot waits. Looks at the waiting slots only.
+// When the next object is due; nothing while no acknowledged slot waits.
 std::optional<SteadyTime> Compactor::due() const {
-  std::optional<SteadyTime> when;
-  std::uint64_t bytes = 0;
+  if (waiting_bytes_ == 0) return std::nullopt;
+  if (waiting_bytes_ >= parts_.options.object_bytes_target) return parts_.clock.now();
   for (SlotRef ref = parts_.slots.first(); ref < parts_.slots.end(); ++ref) {
     const SlotInfo& slot = parts_.slots[ref];
-    if (slot.registered) continue;
-    if (!slot.acked) break;
-    if (!when) when = slot.acked_at + parts_.options.object_interval;
-    bytes += slot.bytes;
-    if (bytes >= parts_.options.object_bytes_target) return parts_.clock.now();
+    if (!slot.registered) return slot.acked_at + parts_.options.object_interval;
   }
-  return when;
+  return std::nullopt;
 }
 
-void Compactor::wake() { work_.pulse(); }
+void Compactor::add(SlotRef ref) {
+  const std::uint64_t before = waiting_bytes_, target = parts_.options.object_bytes_target;
+  waiting_bytes_ += parts_.slots[ref].bytes;
+  // Only when that changes what is due: not at each of a thousand slots a second.
+  if (before == 0 || (before < target && waiting_bytes_ >= target)) work_.pulse();
+}
 
 Task<void> Compactor::run(Event& stopping) {
   SteadyTime not_before = parts_.clock.now();
@@ -40,7 +41,6 @@ Task<void> Compactor::run(Event& stopping) {
     if (!when) {
       co_await work_.wait();
     } else if (std::max(*when, not_before) > now) {
-      // Woken at each acknowledgement while something waits; that costs one walk over the waiting slots.
       co_await work_.wait_until(parts_.clock, std::max(*when, not_before));
     } else {
       Result<bool> done = co_await compact_once();
@@ -177,7 +177,10 @@ Task<Result<void>> Compactor::publish(Work work, std::vector<Done> done, ObjectB
     item.partition->checkpoint = std::move(item.checkpoint);
     item.partition->log.registered(item.end_offset);
   }
-  for (SlotRef ref = work.first; ref <= work.last; ++ref) parts_.slots[ref].registered = true;
+  for (SlotRef ref = work.first; ref <= work.last; ++ref) {
+    parts_.slots[ref].registered = true;
+    waiting_bytes_ -= parts_.slots[ref].bytes;
+  }
   parts_.slots.drop_front();
   parts_.metrics.objects.Increment();
   parts_.metrics.object_bytes.Increment(static_cast<double>(bytes));

@@ -16,8 +16,10 @@ class Compactor {
   explicit Compactor(EngineParts& parts) : parts_(parts) {}
 
   Task<void> run(Event& stopping);
-  // Something was acknowledged, or the engine stops.
-  void wake();
+  // A slot was acknowledged (or recovered) and waits for its object. O(1).
+  void add(SlotRef ref);
+  // The engine stops.
+  void wake() { work_.pulse(); }
   // Compacts what is due now; false when nothing could be done. For tests also directly.
   Task<Result<bool>> compact_once();
   // No upload under way was born below this entry (OrphanFloor may go up to it).
@@ -44,6 +46,7 @@ class Compactor {
 
   EngineParts& parts_;
   Event work_;
+  std::uint64_t waiting_bytes_ = 0;  // of acknowledged slots that no object replaces
   std::optional<cluster::LogSeq> birth_;
 };
 

@@ -48,6 +48,7 @@ std::expected<AppendTicket, AppendRefusal> LedPartition::append(Slice batch) {
   const std::size_t bytes = batch.size();
   if (parts_.committer.unacked_bytes() + bytes > parts_.options.unacked_bytes_max) {
     parts_.metrics.overloaded.Increment();
+    if (const auto head = read_batch_header(batch)) log.producers().note_refused(*head, parts_.clock.wall_ms());
     return std::unexpected(AppendRefusal::kOverloaded);
   }
   const SlotRef slot = parts_.committer.slot_for(bytes);

@@ -38,7 +38,18 @@ ProducerTable::Verdict ProducerTable::check(const BatchHeader& batch) const {
   if (entry.count > 0 && !follows(entry.batches[entry.count - 1].last_sequence, batch.base_sequence)) {
     return AppendRefusal::kOutOfOrderSequence;
   }
+  if (entry.count == 0 && entry.expected >= 0 && batch.base_sequence != entry.expected) {
+    return AppendRefusal::kOutOfOrderSequence;
+  }
   return Fresh{};
+}
+
+void ProducerTable::note_refused(const BatchHeader& batch, std::int64_t now_ms) {
+  if (!batch.has_producer() || entries_.contains(batch.producer_id)) return;
+  Entry& entry = entries_[batch.producer_id];
+  entry.epoch = batch.producer_epoch;
+  entry.expected = batch.base_sequence;
+  entry.last_write_ms = now_ms;
 }
 
 void ProducerTable::note(const BatchHeader& batch, std::int64_t now_ms) {
@@ -49,6 +60,7 @@ void ProducerTable::note(const BatchHeader& batch, std::int64_t now_ms) {
     entry.count = 0;
   }
   entry.last_write_ms = now_ms;
+  entry.expected = -1;
   if (batch.is_control()) return;  // markers carry no sequence
   if (entry.count == kBatchesKept) {
     std::move(entry.batches.begin() + 1, entry.batches.end(), entry.batches.begin());

@@ -36,6 +36,7 @@ class ProducerTable {
     std::uint8_t count = 0;  // of `batches`, oldest first
     std::array<Batch, kBatchesKept> batches{};
     std::int64_t last_write_ms = 0;  // by our clock, for expiry
+    std::int32_t expected = -1;      // with count 0: the sequence that was refused first; not in checkpoints
     bool operator==(const Entry&) const = default;
   };
   struct Fresh {};
@@ -45,6 +46,9 @@ class ProducerTable {
   Verdict check(const BatchHeader& batch) const;
   // Notes a batch that was appended (or is being replayed, in offset order).
   void note(const BatchHeader& batch, std::int64_t now_ms);
+  // A batch was refused before it was judged (memory budget). If its producer is unknown, the batches that it sent
+  // right behind must not be taken for a beginning: they wait for this one's repeat.
+  void note_refused(const BatchHeader& batch, std::int64_t now_ms);
   // Forgets producers that wrote nothing since `before_ms` (producer.id.expiration.ms).
   void expire(std::int64_t before_ms);
 

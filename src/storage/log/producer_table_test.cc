@@ -27,7 +27,9 @@ bool refused(const ProducerTable::Verdict& v, AppendRefusal why) {
   return refusal && *refusal == why;
 }
 
-TEST(ProducerTable, an_unknown_producer_may_begin_anywhere) { EXPECT_TRUE(fresh(ProducerTable().check(sent(3, 17, 1)))); }
+TEST(ProducerTable, an_unknown_producer_may_begin_anywhere) {
+  EXPECT_TRUE(fresh(ProducerTable().check(sent(3, 17, 1))));
+}
 
 TEST(ProducerTable, sequences_go_on_without_gap_or_repeat) {
   ProducerTable table;
@@ -61,6 +63,16 @@ TEST(ProducerTable, a_new_epoch_begins_at_zero_and_an_old_one_is_fenced) {
   EXPECT_TRUE(refused(table.check(sent(2, 5, 1)), AppendRefusal::kOutOfOrderSequence));
   EXPECT_TRUE(fresh(table.check(sent(2, 0, 1))));
   EXPECT_TRUE(refused(table.check(sent(0, 0, 1)), AppendRefusal::kInvalidProducerEpoch));
+}
+
+// Found by the simulation: the second of two pipelined batches began the log when the first was over the memory budget.
+TEST(ProducerTable, what_follows_a_refused_first_batch_waits_for_its_repeat) {
+  ProducerTable table;
+  table.note_refused(sent(0, 0, 2), 1);
+  EXPECT_TRUE(refused(table.check(sent(0, 2, 1)), AppendRefusal::kOutOfOrderSequence));
+  EXPECT_TRUE(fresh(table.check(sent(0, 0, 2))));
+  table.note(sent(0, 0, 2), 1);
+  EXPECT_TRUE(fresh(table.check(sent(0, 2, 1))));
 }
 
 TEST(ProducerTable, only_silent_producers_expire) {
