@@ -72,6 +72,7 @@ Task<Result<void>> Keeper::start() {
   }
   if (!options_.auto_tables.empty()) scope_.spawn(auto_loop());
   scope_.spawn(checkpoint_loop());
+  scope_.spawn(jobs_loop());
   LOG_INFO("sql.started", {"tables", catalog_.tables.size()}, {"views", catalog_.views.size()},
            {"loads", catalog_.loads.size()});
   co_return Result<void>();
@@ -375,6 +376,33 @@ Task<void> Keeper::checkpoint_loop() {
     auto job = [this] { return store_->checkpoint(); };
     if (auto done = co_await in_store(job); !done)
       LOG_DEBUG("sql.checkpoint_put_off", {"reason", done.error().message()});
+  }
+}
+
+std::vector<TextRow> Keeper::job_rows() const {
+  std::vector<TextRow> rows;
+  for (const auto& status : pump_->loads()) {
+    const auto entry = catalog_.loads.find({status.database, status.job});
+    if (entry != catalog_.loads.end()) rows.push_back(show_load_row(entry->second, status));
+  }
+  return rows;
+}
+
+// information_schema.routine_load_jobs is at most a second old.
+Task<void> Keeper::jobs_loop() {
+  std::string shown;
+  while (!scope_.stopping().is_set()) {
+    const auto rows = job_rows();
+    std::string now;
+    for (const auto& row : rows) {
+      for (const auto& cell : row.cells) now += cell + '\n';
+    }
+    if (now != shown) {
+      auto job = [this, &rows] { return store_->write_jobs(rows); };
+      if (co_await in_store(job)) shown = std::move(now);
+    }
+    const auto next = clock_.now() + 1s;
+    (void)co_await wake_.wait_until(clock_, next);
   }
 }
 

@@ -84,6 +84,8 @@ class Keeper final : public engine::StatementRunner, public PumpEvents {
   Task<void> pause_load(TableName job, std::string reason);
   Task<void> add_columns(TableName job, std::vector<Column> columns);
   Task<void> checkpoint_loop();
+  Task<void> jobs_loop();
+  std::vector<TextRow> job_rows() const;
   const LoadEntry* find_load(const dialect::ObjectName& job) const;
 
   Executor executor_;

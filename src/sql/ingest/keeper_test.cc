@@ -206,6 +206,8 @@ TEST(Keeper, a_bad_record_stops_the_load_at_it_until_it_may_be_skipped) {
     EXPECT_EQ(co_await node.run(control(dialect::ControlRoutineLoad::Action::kResume)), "");
     EXPECT_EQ(co_await node.until("SELECT id FROM shop.visit ORDER BY id", "1;2;"), "1;2;");
     EXPECT_EQ(node.load("visits").state, LoadState::kRunning);
+    const std::string jobs = "SELECT name, state, progress FROM __information_schema.routine_load_jobs";
+    EXPECT_EQ(co_await node.until(jobs, "visits,RUNNING,{\"0\":\"3\"};"), "visits,RUNNING,{\"0\":\"3\"};");
     co_await node.stop();
   };
   loop.run_until_done(test(loop, log));

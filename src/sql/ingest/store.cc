@@ -115,7 +115,27 @@ Result<void> Store::set_up() {
       return fail(std::move(done).error().with(fmt::format("start-up statement {:.60}", statement)));
     }
   }
-  return {};
+  // The columns of show_load_columns(), under StarRocks' names for them.
+  TRY_VOID(writer_->execute("CREATE SCHEMA IF NOT EXISTS __information_schema"));
+  return writer_->execute(
+      "CREATE OR REPLACE TABLE __information_schema.routine_load_jobs(id VARCHAR, name VARCHAR, create_time VARCHAR, "
+      "pause_time VARCHAR, end_time VARCHAR, db_name VARCHAR, table_name VARCHAR, state VARCHAR, "
+      "data_source_type VARCHAR, current_task_num VARCHAR, job_properties VARCHAR, data_source_properties VARCHAR, "
+      "custom_properties VARCHAR, statistics VARCHAR, progress VARCHAR, reasons_of_state_changed VARCHAR, "
+      "error_log_urls VARCHAR, other_msg VARCHAR, lag VARCHAR, latest_error VARCHAR)");
+}
+
+Result<void> Store::write_jobs(const std::vector<TextRow>& rows) {
+  std::vector<std::string> statements{"DELETE FROM __information_schema.routine_load_jobs"};
+  for (const TextRow& row : rows) {
+    std::string values;
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+      const bool is_null = i < row.nulls.size() && row.nulls[i];
+      values += (i ? ", " : "") + (is_null ? std::string("NULL") : quote_text(row.cells[i]));
+    }
+    statements.push_back("INSERT INTO __information_schema.routine_load_jobs VALUES (" + values + ")");
+  }
+  return in_transaction(statements);
 }
 
 Result<void> Store::in_transaction(const std::vector<std::string>& statements) {

@@ -38,6 +38,9 @@ class Store {
   // Views see new columns of their tables only when made again. Those that no longer fit are left as they are.
   void refresh_views(const Catalog& catalog);
 
+  // Fills information_schema.routine_load_jobs; each row is one of show_load_row.
+  Result<void> write_jobs(const std::vector<TextRow>& rows);
+
   Applier& applier() { return *applier_; }
   engine::Connection& writer() { return *writer_; }
   // A connection for a reader, with the dialect's settings. Any thread.
