@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-MILLRACE = Path(os.environ.get("MILLRACE_BINARY", ROOT / "build" / "release" / "millrace"))
+MILLRACE = Path(os.environ.get("BINARY_UNDER_TEST", ROOT / "build" / "release" / "millrace"))
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
 KAFKA_PEER = ROOT / "tools" / "peers" / "kafka-peer"
 
@@ -70,9 +70,7 @@ class Millrace:
         assert self.process is None, "it runs already"
         self.ready_path.unlink(missing_ok=True)
         with self.log_path.open("ab") as log:
-            # Every MILLRACE_ variable is a setting to the program; the harness' own is not.
-            inherited = {k: v for k, v in os.environ.items() if k != "MILLRACE_BINARY"}
-            env = {**inherited, **self.env}
+            env = {**os.environ, **self.env}
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
 
         def ready():

