@@ -1,7 +1,9 @@
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <map>
 
@@ -11,8 +13,16 @@
 namespace millrace::sim {
 namespace {
 
+// A seed takes about a second. One that takes this long turns in circles: a failure of sound code, and of
+// broken code nothing that a checker noticed.
+constexpr rlim_t kCpuSecondsMax = 120;
+constexpr rlim_t kSabotagedCpuSecondsMax = 12;
+
 // In the child: both runs of one seed; the exit code tells the parent.
 [[noreturn]] void run_twice(std::uint64_t seed, const Campaign& campaign) {
+  const rlim_t seconds = campaign.sabotage == storage::Sabotage::kNone ? kCpuSecondsMax : kSabotagedCpuSecondsMax;
+  const rlimit limit{seconds, seconds + 1};
+  setrlimit(RLIMIT_CPU, &limit);
   configure_logging(LogFormat::kText, static_cast<LogLevel>(static_cast<int>(LogLevel::kError) + 1));
   const RunReport first = run_seed(seed, campaign.sabotage);
   const RunReport second = run_seed(seed, campaign.sabotage);
@@ -68,11 +78,16 @@ CampaignReport run_campaign(const Campaign& campaign) {
     running.erase(at);
     ++report.seeds_run;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
+    const bool circled = WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL);
+    if (circled && campaign.sabotage != storage::Sabotage::kNone) continue;
     report.failed.push_back(seed);
+    if (circled) fmt::print(stderr, "seed {}: no end within {} CPU seconds\n", seed, kCpuSecondsMax);
     if (campaign.sabotage == storage::Sabotage::kNone) {
       fmt::print(stderr, "replay with: sim_run --seeds 1 --first-seed {} --verbose\n", seed);
     }
-    if (campaign.stop_at_first) end = next;
+    if (!campaign.stop_at_first) continue;
+    end = next;
+    for (const auto& [other, other_seed] : running) kill(other, SIGKILL);
   }
   return report;
 }

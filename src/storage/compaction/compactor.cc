@@ -48,8 +48,9 @@ Task<void> Compactor::run(Event& stopping) {
         parts_.metrics.compaction_failures.Increment();
         LOG_WARN("compaction.failed", {"error", done.error().to_string()});
         if (done.error().code() == Code::kFenced) co_return;
-        not_before = parts_.clock.now() + kRetryAfter;
       }
+      // Also when there was nothing to do, so that no mistake about what is due becomes a busy loop.
+      if (!done || !*done) not_before = parts_.clock.now() + kRetryAfter;
     }
   }
 }
