@@ -28,19 +28,20 @@ class RunnerTest(unittest.TestCase):
         path.chmod(0o755)
         return path
 
-    def gtest(self, cases, code=0):
-        """A program that reports `cases` as googletest does."""
+    def gtest(self, cases, code=0, says=""):
+        """A program that prints `says` and reports `cases` as googletest does."""
         report = json.dumps({"testsuites": [{"name": "Suite", "testsuite": cases}]})
         out = "next(a for a in sys.argv if a.startswith('--gtest_output')).split(':', 1)[1]"
-        return self.program(f"open({out}, 'w').write({report!r})\nsys.exit({code})")
+        return self.program(f"print({says!r})\nopen({out}, 'w').write({report!r})\nsys.exit({code})")
 
     def test_passes_failures_and_skips_are_told_apart(self):
         cases = [
             {"name": "good", "result": "COMPLETED"},
             {"name": "bad", "result": "COMPLETED", "failures": [{"failure": "x"}]},
-            {"name": "later", "result": "SKIPPED", "skipped": [{"message": "file:1\nneeds a server"}]},
+            {"name": "later", "result": "SKIPPED"},
         ]
-        outcome = runner.run_gtest(self.gtest(cases, code=1))
+        says = "thing_test.cc:20: Skipped\nneeds a server\n"
+        outcome = runner.run_gtest(self.gtest(cases, code=1, says=says))
         self.assertEqual(outcome.passed, 1)
         self.assertEqual(outcome.failed, ["thing_test: Suite.bad"])
         self.assertEqual(outcome.skipped, [("thing_test: Suite.later", "needs a server")])

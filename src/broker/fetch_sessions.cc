@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int32_t kInitialEpoch = 0;
 constexpr std::int32_t kFinalEpoch = -1;
-constexpr std::int16_t kTopicIdsSince = 13;
+constexpr std::int16_t kFetchTopicIdsSince = 13;
 constexpr Duration kIdleBeforeEviction = 2min;
 
 }  // namespace
@@ -55,7 +55,7 @@ bool FetchSessions::make_room(SteadyTime now) {
 std::expected<FetchSessions::Context, kafka::ErrorCode> FetchSessions::begin(SteadyTime now,
                                                                              const kafka::FetchRequest& request,
                                                                              std::int16_t version) {
-  const bool by_id = version >= kTopicIdsSince;
+  const bool by_id = version >= kFetchTopicIdsSince;
   if (request.session_epoch == kInitialEpoch || request.session_epoch == kFinalEpoch) {
     if (request.session_id != 0) sessions_.erase(request.session_id);
     auto session = std::make_shared<FetchSession>();

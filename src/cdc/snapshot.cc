@@ -11,7 +11,7 @@
 namespace millrace::cdc {
 namespace {
 
-constexpr std::size_t kUnitBytes = 1 << 20;
+constexpr std::size_t kSnapshotUnitBytes = 1 << 20;
 
 // Splits a line of COPY text into columns. `unescaped` owns what had escapes.
 void split_line(std::string_view line, std::vector<TupleColumn>& row, std::deque<std::string>& unescaped) {
@@ -156,7 +156,7 @@ Result<void> Worker::snapshot_table(const TableInfo& info, Position&, Lsn lsn, s
     if (!line) break;
     pending.assign(*line);
     have_pending = true;
-    if (builder.bytes() < kUnitBytes) continue;
+    if (builder.bytes() < kSnapshotUnitBytes) continue;
     if (stopping()) return fail(Code::kCancelled, "stopped");
     TRY_VOID(push(builder.take()));
     shared_.update([&](Status& status) {

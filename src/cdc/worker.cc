@@ -12,7 +12,7 @@ namespace {
 constexpr Duration kStatusEvery = 5s;
 constexpr Duration kAdvanceEvery = 10s;
 constexpr std::uint64_t kAdvanceBytes = 16 << 20;
-constexpr std::size_t kUnitBytes = 1 << 20;
+constexpr std::size_t kStreamUnitBytes = 1 << 20;
 constexpr Duration kLinger = 5ms;
 constexpr Duration kStopWait = 5s;
 
@@ -287,7 +287,7 @@ Result<void> Worker::stream(Position position) {
     if (news && first_pending == SteadyTime{}) first_pending = clock_.now();
     // Group commit: at once when the log is idle, else when it catches up, the unit is full or the linger is over.
     const bool idle = !moved && !core.in_transaction() && log_->units_in_flight() < 2;
-    if (news && (core.pending_bytes() >= kUnitBytes || idle ||
+    if (news && (core.pending_bytes() >= kStreamUnitBytes || idle ||
                  (!core.in_transaction() && clock_.now() >= first_pending + kLinger))) {
       Unit unit = core.take();
       if (unit.position || !unit.batches.empty()) TRY_VOID(push(std::move(unit)));
@@ -322,7 +322,7 @@ Result<void> Worker::stream(Position position) {
 // Reads frames until none is there, the unit is full or a while has passed.
 Result<void> Worker::feed(StreamCore& core, bool& moved) {
   const SteadyTime until = clock_.now() + 20ms;
-  for (int i = 0; core.pending_bytes() < kUnitBytes; ++i) {
+  for (int i = 0; core.pending_bytes() < kStreamUnitBytes; ++i) {
     if (i % 64 == 63 && clock_.now() > until) return {};
     TRY(const auto bytes, replication_->receive());
     if (!bytes) return {};

@@ -16,10 +16,10 @@ namespace {
 using kafka::CreateTopicsRequest;
 using kafka::CreateTopicsResponse;
 using kafka::ErrorCode;
+using kafka::kReadCommitted;
 using kafka::ListOffsetsRequest;
 using kafka::ListOffsetsResponse;
 
-constexpr std::int8_t kReadCommitted = 1;
 constexpr std::int16_t kListOffsetsVersionMax = 7;
 constexpr std::int16_t kCreateTopicsVersionMax = 7;
 

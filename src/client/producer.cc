@@ -62,7 +62,7 @@ struct Lane {
   std::int16_t version = 0;
 };
 
-std::string name_of(const TopicPartition& partition) {
+std::string context_of(const TopicPartition& partition) {
   return fmt::format("producing to {}-{}", partition.topic, partition.partition);
 }
 
@@ -163,7 +163,7 @@ Task<Result<void>> Producer::Impl::identify(std::shared_ptr<Impl> self, SteadyTi
 
 Task<Result<std::int64_t>> Producer::Impl::send(std::shared_ptr<Impl> self, TopicPartition partition,
                                                 std::vector<Record> records) {
-  if (records.empty()) co_return fail(Code::kInvalid, name_of(partition) + ": no records");
+  if (records.empty()) co_return fail(Code::kInvalid, context_of(partition) + ": no records");
   if (self->ended) co_return fail(*self->ended);
   auto& entry = self->lanes[partition];
   if (!entry) {
@@ -222,13 +222,13 @@ Task<Result<std::int64_t>> Producer::Impl::answer_of(std::shared_ptr<Cluster> cl
   CO_TRY(const auto response,
          co_await connection->answer<ProduceResponse>(exchange, lane->version, cluster->attempt(batch->deadline)));
   if (response.responses.size() != 1 || response.responses[0].partition_responses.size() != 1) {
-    co_return fail(Code::kCorrupt, name_of(lane->partition) + ": no answer for the partition");
+    co_return fail(Code::kCorrupt, context_of(lane->partition) + ": no answer for the partition");
   }
   const auto& answer = response.responses[0].partition_responses[0];
   const auto code = kafka::error_from_wire(answer.error_code);
   // A duplicate whose offset the broker has forgotten is written all the same.
   if (code == ErrorCode::kNone || code == ErrorCode::kDuplicateSequenceNumber) co_return answer.base_offset;
-  Error error = error_of(code, name_of(lane->partition), answer.error_message.value_or(""));
+  Error error = error_of(code, context_of(lane->partition), answer.error_message.value_or(""));
   // The topic existed when its leader was looked up: the broker may just not know yet.
   if (code == ErrorCode::kUnknownTopicOrPartition) error = Error(Code::kUnavailable, error.message());
   co_return fail(std::move(error));

@@ -9,11 +9,6 @@ namespace {
 
 constexpr std::int32_t kPartitionsPerTopicMax = 1'000'000;
 
-template <class... Args>
-std::unexpected<Error> refuse(Code code, fmt::format_string<Args...> text, Args&&... args) {
-  return fail(code, fmt::format(text, std::forward<Args>(args)...));
-}
-
 std::string name_of(const PartitionId& id) { return fmt::format("{}-{}", id.topic_id.to_string(), id.partition); }
 
 }  // namespace

@@ -7,6 +7,8 @@
 // (breaks a rule whoever asks), kFenced (the incarnation that asks is over).
 #pragma once
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <span>
 #include <utility>
@@ -15,6 +17,11 @@
 #include "cluster/state.h"
 
 namespace millrace::cluster {
+
+template <class... Args>
+std::unexpected<Error> refuse(Code code, fmt::format_string<Args...> text, Args&&... args) {
+  return fail(code, fmt::format(text, std::forward<Args>(args)...));
+}
 
 class MetadataApplier {
  public:

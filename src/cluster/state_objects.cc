@@ -11,11 +11,6 @@
 namespace millrace::cluster {
 namespace {
 
-template <class... Args>
-std::unexpected<Error> refuse(Code code, fmt::format_string<Args...> text, Args&&... args) {
-  return fail(code, fmt::format(text, std::forward<Args>(args)...));
-}
-
 // `ranges` and `extents` of one partition, both ascending and without overlap.
 bool covered(const std::vector<std::pair<std::int64_t, std::int64_t>>& ranges, std::int64_t from,
              const std::map<std::int64_t, PartitionState::ObjectExtent>& extents, const std::string& key) {

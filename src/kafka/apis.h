@@ -7,6 +7,9 @@
 
 namespace millrace::kafka {
 
+// IsolationLevel of Fetch and ListOffsets (KIP-98).
+inline constexpr std::int8_t kReadCommitted = 1;
+
 enum class ApiKey : std::int16_t {
   kProduce = 0,
   kFetch = 1,

@@ -5,25 +5,12 @@
 #include <algorithm>
 
 #include "base/codec.h"
+#include "kafka/hex.h"
 #include "kafka/messages/all.h"
 #include "kafka/random_message.h"
 
 namespace millrace::kafka {
 namespace {
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (const unsigned char c : bytes) out += fmt::format("{:02x}", c);
-  return out;
-}
-
-Slice unhex(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
-    out += static_cast<char>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16));
-  }
-  return Slice::of(std::move(out));
-}
 
 template <class M>
 void round_trips(int rounds) {

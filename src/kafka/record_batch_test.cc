@@ -7,19 +7,12 @@
 #include "base/random.h"
 #include "kafka/batch_builder.h"
 #include "kafka/compression.h"
+#include "kafka/hex.h"
 #include "kafka/record_batch_golden.h"
 #include "kafka/records.h"
 
 namespace millrace::kafka {
 namespace {
-
-Slice unhex(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
-    out += static_cast<char>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16));
-  }
-  return Slice::of(std::move(out));
-}
 
 std::vector<Slice> split(const Slice& blob) {
   std::vector<Slice> batches;

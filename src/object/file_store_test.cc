@@ -41,7 +41,7 @@ class FileStore : public testing::Test {
   std::string directory_;
 };
 
-SliceChain chain(std::string text) {
+SliceChain one_piece(std::string text) {
   SliceChain out;
   out.append(Slice::of(std::move(text)));
   return out;
@@ -64,7 +64,7 @@ TEST_F(FileStore, objects_survive_and_half_written_files_do_not) {
     auto store = open(directory_ + "/deep/er");
     ASSERT_TRUE(store) << store.error().to_string();
     run(**store, [](Store& s) -> Task<void> {
-      SliceChain body = chain("kept");
+      SliceChain body = one_piece("kept");
       EXPECT_TRUE(co_await s.put_if_absent("wal/ab/1.1/00000000000000000001", body));
     });
   }
@@ -114,7 +114,7 @@ TEST_F(FileStore, a_full_disk_is_exhausted_and_leaves_nothing_behind) {
   limit.rlim_cur = 1 << 20;
   ::setrlimit(RLIMIT_FSIZE, &limit);
   run(**store, [](Store& s) -> Task<void> {
-    SliceChain large = chain(std::string(2 << 20, 'x')), small = chain("fits");
+    SliceChain large = one_piece(std::string(2 << 20, 'x')), small = one_piece("fits");
     auto put = co_await s.put_if_absent("big", large);
     EXPECT_EQ(put.error().code(), Code::kExhausted) << put.error().to_string();
     EXPECT_NE(put.error().message().find("free space"), std::string::npos);
@@ -127,7 +127,7 @@ TEST_F(FileStore, a_full_disk_is_exhausted_and_leaves_nothing_behind) {
 }
 
 Task<void> put_one(Store& store, std::string key, int& done) {
-  SliceChain body = chain("value of " + key);
+  SliceChain body = one_piece("value of " + key);
   if (co_await store.put_if_absent(key, body)) ++done;
 }
 
@@ -149,7 +149,7 @@ TEST_F(FileStore, requests_are_counted_by_outcome) {
   auto store = open(directory_);
   ASSERT_TRUE(store);
   run(**store, [](Store& s) -> Task<void> {
-    SliceChain body = chain("12345");
+    SliceChain body = one_piece("12345");
     EXPECT_TRUE(co_await s.put_if_absent("a", body));
     EXPECT_FALSE(co_await s.put_if_absent("a", body));
     EXPECT_TRUE(co_await s.get("a"));

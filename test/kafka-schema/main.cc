@@ -4,6 +4,7 @@
 //   --samples      random messages of every version as "NAME VERSION HEX", for RoundTrip.java
 //   --seeds DIR    writes the corpora of src/kafka's fuzz targets: DIR/request_corpus and DIR/response_corpus
 #include <cxxabi.h>
+#include <fmt/format.h>
 
 #include <cstdlib>
 #include <filesystem>

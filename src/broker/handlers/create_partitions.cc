@@ -11,11 +11,11 @@ namespace millrace::broker {
 namespace {
 
 using kafka::ErrorCode;
-using Asked = kafka::CreatePartitionsRequest::CreatePartitionsTopic;
-using Answer = kafka::CreatePartitionsResponse::CreatePartitionsTopicResult;
+using CreatePartitionsTopic = kafka::CreatePartitionsRequest::CreatePartitionsTopic;
+using CreatePartitionsTopicResult = kafka::CreatePartitionsResponse::CreatePartitionsTopicResult;
 
-Task<Answer> grow(Services& services, const Asked& asked, bool validate_only) {
-  Answer out;
+Task<CreatePartitionsTopicResult> grow(Services& services, const CreatePartitionsTopic& asked, bool validate_only) {
+  CreatePartitionsTopicResult out;
   out.name = std::string(asked.name);
   const auto refuse = [&](ErrorCode code, std::string message) {
     out.error_code = wire(code);
@@ -60,14 +60,14 @@ Task<kafka::CreatePartitionsResponse> create_partitions(Services& services, Call
   for (const auto& asked : request.topics) ++times[asked.name];
   for (const auto& asked : request.topics) {
     if (times[asked.name] > 1) {
-      Answer refused;
+      CreatePartitionsTopicResult refused;
       refused.name = std::string(asked.name);
       refused.error_code = wire(ErrorCode::kInvalidRequest);
       refused.error_message = "Duplicate topic in request.";
       response.results.push_back(std::move(refused));
       continue;
     }
-    Answer answer = co_await grow(services, asked, request.validate_only);
+    CreatePartitionsTopicResult answer = co_await grow(services, asked, request.validate_only);
     response.results.push_back(std::move(answer));
   }
   co_return response;

@@ -11,7 +11,6 @@ namespace millrace::broker {
 namespace {
 
 using kafka::ErrorCode;
-using Request = kafka::CreateTopicsRequest;
 using Result_ = kafka::CreateTopicsResponse::CreatableTopicResult;
 
 constexpr std::int16_t kDefaultsSince = 4;  // -1 partitions and replication factor (KIP-464)
@@ -26,7 +25,8 @@ void refuse(Result_& out, ErrorCode code, std::string message) {
 
 // The partitions that an explicit assignment asks for, or what is wrong with it.
 std::expected<std::int32_t, Topics::Refusal> partitions_of(const Services& services,
-                                                           const Request::CreatableTopic& asked, std::int16_t version) {
+                                                           const kafka::CreateTopicsRequest::CreatableTopic& asked,
+                                                           std::int16_t version) {
   const auto no = [](ErrorCode code, std::string message) {
     return std::unexpected(Topics::Refusal{code, std::move(message)});
   };
@@ -69,7 +69,7 @@ std::expected<std::int32_t, Topics::Refusal> partitions_of(const Services& servi
   return count;
 }
 
-std::expected<TopicConfigs, Topics::Refusal> configs_of(const Request::CreatableTopic& asked) {
+std::expected<TopicConfigs, Topics::Refusal> configs_of(const kafka::CreateTopicsRequest::CreatableTopic& asked) {
   TopicConfigs configs;
   for (const auto& config : asked.configs) {
     if (!config.value) {
@@ -81,7 +81,7 @@ std::expected<TopicConfigs, Topics::Refusal> configs_of(const Request::Creatable
   return configs;
 }
 
-Task<void> create_one(Services& services, const Request::CreatableTopic& asked, std::int16_t version,
+Task<void> create_one(Services& services, const kafka::CreateTopicsRequest::CreatableTopic& asked, std::int16_t version,
                       bool validate_only, Result_& out) {
   auto partitions = partitions_of(services, asked, version);
   if (!partitions) co_return refuse(out, partitions.error().code, partitions.error().message);

@@ -8,13 +8,13 @@ namespace millrace::broker {
 namespace {
 
 using kafka::ErrorCode;
-using Answer = kafka::DeleteRecordsResponse::DeleteRecordsPartitionResult;
+using DeleteRecordsPartitionResult = kafka::DeleteRecordsResponse::DeleteRecordsPartitionResult;
 
 constexpr std::int64_t kToHighWatermark = -1;
 
-Task<Answer> delete_one(Services& services, const cluster::TopicState* topic,
-                        kafka::DeleteRecordsRequest::DeleteRecordsPartition asked) {
-  Answer out;
+Task<DeleteRecordsPartitionResult> delete_one(Services& services, const cluster::TopicState* topic,
+                                              kafka::DeleteRecordsRequest::DeleteRecordsPartition asked) {
+  DeleteRecordsPartitionResult out;
   out.partition_index = asked.partition_index;
   out.low_watermark = -1;
   const auto refuse = [&](ErrorCode code) { out.error_code = wire(code); };
@@ -54,7 +54,7 @@ Task<kafka::DeleteRecordsResponse> delete_records(Services& services, Caller, ka
     response.topics.emplace_back().name = std::string(asked.name);
     for (const auto& partition : asked.partitions) {
       const auto* topic = services.topics.find(asked.name);
-      Answer answer = co_await delete_one(services, topic, partition);
+      DeleteRecordsPartitionResult answer = co_await delete_one(services, topic, partition);
       response.topics.back().partitions.push_back(answer);
     }
   }

@@ -9,12 +9,12 @@ namespace millrace::broker {
 namespace {
 
 using kafka::ErrorCode;
-using Answer = kafka::DeleteTopicsResponse::DeletableTopicResult;
+using DeletableTopicResult = kafka::DeleteTopicsResponse::DeletableTopicResult;
 
 constexpr std::int16_t kByIdSince = 6;
 
-Task<Answer> delete_one(Services& services, std::optional<std::string> name, Uuid id) {
-  Answer out;
+Task<DeletableTopicResult> delete_one(Services& services, std::optional<std::string> name, Uuid id) {
+  DeletableTopicResult out;
   out.name = name;
   out.topic_id = id;
   const auto refuse = [&](ErrorCode code, std::string message) {
@@ -58,7 +58,7 @@ Task<kafka::DeleteTopicsResponse> delete_topics(Services& services, Caller calle
   if (caller.version < kByIdSince) {
     for (const std::string_view name : request.topic_names) {
       std::optional<std::string> wanted(name);
-      Answer answer = co_await delete_one(services, std::move(wanted), Uuid{});
+      DeletableTopicResult answer = co_await delete_one(services, std::move(wanted), Uuid{});
       response.responses.push_back(std::move(answer));
     }
     co_return response;
@@ -66,7 +66,7 @@ Task<kafka::DeleteTopicsResponse> delete_topics(Services& services, Caller calle
   for (const auto& topic : request.topics) {
     std::optional<std::string> name;
     if (topic.name) name = std::string(*topic.name);
-    Answer answer = co_await delete_one(services, std::move(name), topic.topic_id);
+    DeletableTopicResult answer = co_await delete_one(services, std::move(name), topic.topic_id);
     response.responses.push_back(std::move(answer));
   }
   co_return response;

@@ -37,18 +37,17 @@ namespace {
 
 using cluster::ConfigType;
 using kafka::ErrorCode;
-using Request = kafka::DescribeConfigsRequest;
-using Response = kafka::DescribeConfigsResponse;
 
-bool wanted(const Request::DescribeConfigsResource& resource, std::string_view key) {
+bool wanted(const kafka::DescribeConfigsRequest::DescribeConfigsResource& resource, std::string_view key) {
   // An empty list means all as well: librdkafka sends it so.
   return !resource.configuration_keys || resource.configuration_keys->empty() ||
          std::ranges::find(*resource.configuration_keys, key) != resource.configuration_keys->end();
 }
 
-Response::DescribeConfigsResourceResult shown(std::string_view name, const ConfigEntry& entry, ConfigType type,
-                                              std::string_view documentation, const Request& request) {
-  Response::DescribeConfigsResourceResult out;
+kafka::DescribeConfigsResponse::DescribeConfigsResourceResult shown(std::string_view name, const ConfigEntry& entry,
+                                                                    ConfigType type, std::string_view documentation,
+                                                                    const kafka::DescribeConfigsRequest& request) {
+  kafka::DescribeConfigsResponse::DescribeConfigsResourceResult out;
   out.name = std::string(name);
   out.value = entry.value;
   out.config_source = static_cast<std::int8_t>(entry.source);
@@ -57,8 +56,9 @@ Response::DescribeConfigsResourceResult shown(std::string_view name, const Confi
   return out;
 }
 
-void describe_topic(const Services& services, const Request& request, const Request::DescribeConfigsResource& resource,
-                    Response::DescribeConfigsResult& out) {
+void describe_topic(const Services& services, const kafka::DescribeConfigsRequest& request,
+                    const kafka::DescribeConfigsRequest::DescribeConfigsResource& resource,
+                    kafka::DescribeConfigsResponse::DescribeConfigsResult& out) {
   const auto* topic = services.topics.find(resource.resource_name);
   if (!topic) {
     const auto problem = topic_name_problem(resource.resource_name);
@@ -84,8 +84,9 @@ void describe_topic(const Services& services, const Request& request, const Requ
   }
 }
 
-void describe_broker(const Services& services, const Request& request, const Request::DescribeConfigsResource& resource,
-                     Response::DescribeConfigsResult& out) {
+void describe_broker(const Services& services, const kafka::DescribeConfigsRequest& request,
+                     const kafka::DescribeConfigsRequest::DescribeConfigsResource& resource,
+                     kafka::DescribeConfigsResponse::DescribeConfigsResult& out) {
   // The empty name stands for what was set for all brokers dynamically: nothing is.
   if (resource.resource_name.empty()) return;
   if (resource.resource_name != std::to_string(services.cluster.broker_id())) {
@@ -117,7 +118,7 @@ void describe_broker(const Services& services, const Request& request, const Req
 
 kafka::DescribeConfigsResponse describe_configs(Services& services, const Caller&,
                                                 const kafka::DescribeConfigsRequest& request) {
-  Response response;
+  kafka::DescribeConfigsResponse response;
   for (const auto& resource : request.resources) {
     auto& out = response.results.emplace_back();
     out.resource_type = resource.resource_type;

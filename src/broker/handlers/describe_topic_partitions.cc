@@ -9,11 +9,10 @@ namespace millrace::broker {
 namespace {
 
 using kafka::ErrorCode;
-using Response = kafka::DescribeTopicPartitionsResponse;
 
-Response::DescribeTopicPartitionsResponsePartition described(const Services& services, const cluster::TopicState& topic,
-                                                             std::int32_t index) {
-  Response::DescribeTopicPartitionsResponsePartition out;
+kafka::DescribeTopicPartitionsResponse::DescribeTopicPartitionsResponsePartition described(
+    const Services& services, const cluster::TopicState& topic, std::int32_t index) {
+  kafka::DescribeTopicPartitionsResponse::DescribeTopicPartitionsResponsePartition out;
   out.partition_index = index;
   const auto leader = services.topics.leader_of(topic, index);
   if (leader) {
@@ -34,7 +33,7 @@ Response::DescribeTopicPartitionsResponsePartition described(const Services& ser
 
 kafka::DescribeTopicPartitionsResponse describe_topic_partitions(Services& services, const Caller&,
                                                                  const kafka::DescribeTopicPartitionsRequest& request) {
-  Response response;
+  kafka::DescribeTopicPartitionsResponse response;
   std::set<std::string, std::less<>> names;
   for (const auto& topic : request.topics) names.emplace(topic.name);
   if (request.topics.empty()) {
@@ -45,7 +44,7 @@ kafka::DescribeTopicPartitionsResponse describe_topic_partitions(Services& servi
   for (; name != names.end(); ++name) {
     const auto* topic = services.topics.find(*name);
     if (room == 0) {
-      response.next_cursor = Response::Cursor{*name, 0};
+      response.next_cursor = kafka::DescribeTopicPartitionsResponse::Cursor{*name, 0};
       break;
     }
     auto& out = response.topics.emplace_back();
@@ -63,7 +62,7 @@ kafka::DescribeTopicPartitionsResponse describe_topic_partitions(Services& servi
     std::int32_t index = resumes ? std::max(request.cursor->partition_index, 0) : 0;
     for (; index < count && room > 0; ++index, --room) out.partitions.push_back(described(services, *topic, index));
     if (index < count) {
-      response.next_cursor = Response::Cursor{*name, index};
+      response.next_cursor = kafka::DescribeTopicPartitionsResponse::Cursor{*name, index};
       break;
     }
   }

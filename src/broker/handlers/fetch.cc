@@ -14,14 +14,12 @@ namespace millrace::broker {
 namespace {
 
 using kafka::ErrorCode;
-using Response = kafka::FetchResponse;
 
-constexpr std::int16_t kNodeEndpointsSince = 16;
+constexpr std::int16_t kFetchNodeEndpointsSince = 16;
 constexpr std::int64_t kNoOffset = -1;
-constexpr std::int8_t kReadCommitted = 1;
 
 struct Outcome {
-  Response::PartitionData data;
+  kafka::FetchResponse::PartitionData data;
   SliceChain records;
 };
 
@@ -84,8 +82,8 @@ Task<Outcome> read_one(Fetch& fetch, FetchPartition& asked, std::size_t room, bo
     outcome.data.error_code = wire(ErrorCode::kOffsetOutOfRange);
     co_return outcome;
   }
-  const std::int64_t readable =
-      fetch.request.isolation_level == kReadCommitted ? partition->last_stable_offset() : partition->high_watermark();
+  const std::int64_t readable = fetch.request.isolation_level == kafka::kReadCommitted ? partition->last_stable_offset()
+                                                                                       : partition->high_watermark();
   const std::size_t limit = std::min(room, static_cast<std::size_t>(std::max(asked.max_bytes, 0)));
   if (asked.fetch_offset >= readable || (limit == 0 && !first)) co_return outcome;
   auto read = co_await partition->read(asked.fetch_offset, limit,
@@ -129,12 +127,12 @@ bool is_news(const FetchPartition& asked, const Outcome& outcome) {
          outcome.data.log_start_offset != asked.told_log_start;
 }
 
-void add_node(Fetch& fetch, const FetchPartition& asked, Outcome& outcome, Response& response) {
+void add_node(Fetch& fetch, const FetchPartition& asked, Outcome& outcome, kafka::FetchResponse& response) {
   const auto code = kafka::error_from_wire(outcome.data.error_code);
   if (code != ErrorCode::kNotLeaderOrFollower && code != ErrorCode::kFencedLeaderEpoch) return;
   const auto* topic = fetch.topic_of(asked);
   const auto leader = topic ? fetch.services.topics.leader_of(*topic, asked.partition) : std::nullopt;
-  if (!leader || fetch.caller.version < kNodeEndpointsSince) return;
+  if (!leader || fetch.caller.version < kFetchNodeEndpointsSince) return;
   outcome.data.current_leader = {leader->broker, leader->epoch};
   const auto& brokers = fetch.services.cluster.state().brokers();
   const auto broker = brokers.find(leader->broker);
@@ -163,7 +161,7 @@ FetchReply reply_of(Fetch& fetch) {
     add_node(fetch, *asked, outcome, reply.response);
     // Empty, never null (KAFKA-18646). No aborted transactions for those who read them.
     outcome.data.records = Slice();
-    if (fetch.request.isolation_level == kReadCommitted) outcome.data.aborted_transactions.emplace();
+    if (fetch.request.isolation_level == kafka::kReadCommitted) outcome.data.aborted_transactions.emplace();
     if (!outcome.records.empty()) gave.push_back(asked);
     topics.back().partitions.push_back(std::move(outcome.data));
     reply.records.push_back(std::move(outcome.records));

@@ -10,7 +10,7 @@ namespace {
 using kafka::ErrorCode;
 using Coordinator = kafka::FindCoordinatorResponse::Coordinator;
 
-constexpr std::int16_t kBatchedSince = 4;  // KIP-699
+constexpr std::int16_t kFindCoordinatorBatchedSince = 4;  // KIP-699
 constexpr std::int8_t kGroupKey = 0;
 
 Task<Coordinator> find(Services& services, std::string key, std::int8_t key_type) {
@@ -52,7 +52,7 @@ Task<Coordinator> find(Services& services, std::string key, std::int8_t key_type
 Task<kafka::FindCoordinatorResponse> find_coordinator(Services& services, Caller caller,
                                                       kafka::FindCoordinatorRequest request) {
   kafka::FindCoordinatorResponse response;
-  if (caller.version >= kBatchedSince) {
+  if (caller.version >= kFindCoordinatorBatchedSince) {
     for (const std::string_view key : request.coordinator_keys) {
       std::string group(key);
       Coordinator found = co_await find(services, std::move(group), request.key_type);

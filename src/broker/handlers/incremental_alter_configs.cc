@@ -15,10 +15,10 @@ namespace millrace::broker {
 namespace {
 
 using kafka::ErrorCode;
-using Resource = kafka::IncrementalAlterConfigsRequest::AlterConfigsResource;
-using Answer = kafka::IncrementalAlterConfigsResponse::AlterConfigsResourceResponse;
+using AlterConfigsResource = kafka::IncrementalAlterConfigsRequest::AlterConfigsResource;
+using AlterConfigsResourceResponse = kafka::IncrementalAlterConfigsResponse::AlterConfigsResourceResponse;
 
-Result<std::vector<cluster::ConfigAlteration>> alterations_of(const Resource& resource) {
+Result<std::vector<cluster::ConfigAlteration>> alterations_of(const AlterConfigsResource& resource) {
   std::vector<cluster::ConfigAlteration> all;
   for (const auto& change : resource.configs) {
     if (change.config_operation < 0 || change.config_operation > 3) {
@@ -33,13 +33,14 @@ Result<std::vector<cluster::ConfigAlteration>> alterations_of(const Resource& re
 }
 
 // A key twice is a mistake of the request, all else one of the config.
-bool repeats_a_key(const Resource& resource) {
+bool repeats_a_key(const AlterConfigsResource& resource) {
   std::set<std::string_view> names;
   return !std::ranges::all_of(resource.configs, [&](const auto& change) { return names.insert(change.name).second; });
 }
 
-Task<Answer> alter_topic(Services& services, const Resource& resource, bool validate_only) {
-  Answer out;
+Task<AlterConfigsResourceResponse> alter_topic(Services& services, const AlterConfigsResource& resource,
+                                               bool validate_only) {
+  AlterConfigsResourceResponse out;
   out.resource_type = resource.resource_type;
   out.resource_name = std::string(resource.resource_name);
   const auto refuse = [&](ErrorCode code, std::string message) {
@@ -85,11 +86,11 @@ Task<kafka::IncrementalAlterConfigsResponse> incremental_alter_configs(Services&
   for (const auto& resource : request.resources) {
     const auto type = static_cast<ResourceType>(resource.resource_type);
     if (type == ResourceType::kTopic && !repeated.contains({resource.resource_type, resource.resource_name})) {
-      Answer answer = co_await alter_topic(services, resource, request.validate_only);
+      AlterConfigsResourceResponse answer = co_await alter_topic(services, resource, request.validate_only);
       response.responses.push_back(std::move(answer));
       continue;
     }
-    Answer refused;
+    AlterConfigsResourceResponse refused;
     refused.resource_type = resource.resource_type;
     refused.resource_name = std::string(resource.resource_name);
     refused.error_code = wire(ErrorCode::kInvalidRequest);

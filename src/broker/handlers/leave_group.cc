@@ -4,20 +4,20 @@
 
 namespace millrace::broker {
 namespace {
-constexpr std::int16_t kBatchedSince = 3;
+constexpr std::int16_t kLeaveGroupBatchedSince = 3;
 }  // namespace
 
 kafka::LeaveGroupResponse leave_group(Services& services, const Caller& caller,
                                       const kafka::LeaveGroupRequest& request) {
   kafka::LeaveGroupResponse response;
   kafka::LeaveGroupRequest normalized = request;
-  if (caller.version < kBatchedSince) normalized.members = {{request.member_id, std::nullopt, std::nullopt}};
+  if (caller.version < kLeaveGroupBatchedSince) normalized.members = {{request.member_id, std::nullopt, std::nullopt}};
   const auto errors = services.coordinator.leave(normalized);
   if (!errors) {
     response.error_code = wire(errors.error());
     return response;
   }
-  if (caller.version < kBatchedSince) {
+  if (caller.version < kLeaveGroupBatchedSince) {
     response.error_code = wire(errors->front());
     return response;
   }

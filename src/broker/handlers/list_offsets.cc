@@ -9,7 +9,7 @@ namespace millrace::broker {
 namespace {
 
 using kafka::ErrorCode;
-using Answer = kafka::ListOffsetsResponse::ListOffsetsPartitionResponse;
+using ListOffsetsPartitionResponse = kafka::ListOffsetsResponse::ListOffsetsPartitionResponse;
 
 enum Special : std::int64_t {
   kLatest = -1,
@@ -19,7 +19,6 @@ enum Special : std::int64_t {
   kLastTiered = -5,            // KIP-1005: nothing is tiered
   kEarliestPendingUpload = -6  // KIP-1023: nothing waits for a tier
 };
-constexpr std::int8_t kReadCommitted = 1;
 constexpr std::int16_t kEpochSince = 4;
 
 std::int16_t first_version_of(std::int64_t special) {
@@ -32,7 +31,7 @@ std::int16_t first_version_of(std::int64_t special) {
   }
 }
 
-void set_timed(Answer& out, const Result<std::optional<storage::TimedOffset>>& found) {
+void set_timed(ListOffsetsPartitionResponse& out, const Result<std::optional<storage::TimedOffset>>& found) {
   if (!found) {
     out.error_code = wire(code_of_read(found.error()));
   } else if (*found) {
@@ -42,15 +41,16 @@ void set_timed(Answer& out, const Result<std::optional<storage::TimedOffset>>& f
   }
 }
 
-void set_offset(Answer& out, const storage::Partition& partition, std::int64_t offset) {
+void set_offset(ListOffsetsPartitionResponse& out, const storage::Partition& partition, std::int64_t offset) {
   out.offset = offset;
   // The epoch of the offset itself; at the end of the log that is the current one.
   out.leader_epoch = offset >= partition.log_end_offset() ? partition.leader_epoch() : partition.epoch_of(offset);
 }
 
-Task<Answer> look_up(Services& services, const Caller& caller, const cluster::TopicState* topic,
-                     kafka::ListOffsetsRequest::ListOffsetsPartition asked, std::int8_t isolation) {
-  Answer out;
+Task<ListOffsetsPartitionResponse> look_up(Services& services, const Caller& caller, const cluster::TopicState* topic,
+                                           kafka::ListOffsetsRequest::ListOffsetsPartition asked,
+                                           std::int8_t isolation) {
+  ListOffsetsPartitionResponse out;
   out.partition_index = asked.partition_index;
   const auto led = services.topics.led_partition(topic, asked.partition_index, asked.current_leader_epoch);
   if (!led) {
@@ -62,7 +62,8 @@ Task<Answer> look_up(Services& services, const Caller& caller, const cluster::To
     out.error_code = wire(ErrorCode::kUnsupportedVersion);
     co_return out;
   }
-  const std::int64_t end = isolation == kReadCommitted ? partition.last_stable_offset() : partition.high_watermark();
+  const std::int64_t end =
+      isolation == kafka::kReadCommitted ? partition.last_stable_offset() : partition.high_watermark();
   switch (asked.timestamp) {
     case kLatest: set_offset(out, partition, end); break;
     case kEarliest:
@@ -96,14 +97,15 @@ Task<kafka::ListOffsetsResponse> list_offsets(Services& services, Caller caller,
     out.name = std::string(asked.name);
     for (const auto& partition : asked.partitions) {
       if (repeated.contains({asked.name, partition.partition_index})) {
-        Answer refused;
+        ListOffsetsPartitionResponse refused;
         refused.partition_index = partition.partition_index;
         refused.error_code = wire(ErrorCode::kInvalidRequest);
         out.partitions.push_back(refused);
         continue;
       }
       const auto* topic = services.topics.find(asked.name);
-      Answer answer = co_await look_up(services, caller, topic, partition, request.isolation_level);
+      ListOffsetsPartitionResponse answer =
+          co_await look_up(services, caller, topic, partition, request.isolation_level);
       if (caller.version < kEpochSince) answer.leader_epoch = -1;
       response.topics.back().partitions.push_back(answer);
     }

@@ -6,18 +6,18 @@ namespace millrace::broker {
 namespace {
 
 using kafka::ErrorCode;
-using Response = kafka::MetadataResponse;
 
-Response::MetadataResponseTopic failed(std::optional<std::string> name, const Uuid& id, ErrorCode code) {
-  Response::MetadataResponseTopic topic;
+kafka::MetadataResponse::MetadataResponseTopic failed(std::optional<std::string> name, const Uuid& id, ErrorCode code) {
+  kafka::MetadataResponse::MetadataResponseTopic topic;
   topic.error_code = wire(code);
   topic.name = std::move(name);
   topic.topic_id = id;
   return topic;
 }
 
-Response::MetadataResponseTopic described(const Services& services, const cluster::TopicState& state, bool operations) {
-  Response::MetadataResponseTopic topic;
+kafka::MetadataResponse::MetadataResponseTopic described(const Services& services, const cluster::TopicState& state,
+                                                         bool operations) {
+  kafka::MetadataResponse::MetadataResponseTopic topic;
   topic.name = state.name;
   topic.topic_id = state.id;
   topic.is_internal = is_internal_topic(state.name);
@@ -43,7 +43,7 @@ Response::MetadataResponseTopic described(const Services& services, const cluste
 }  // namespace
 
 Task<kafka::MetadataResponse> metadata(Services& services, Caller caller, kafka::MetadataRequest request) {
-  Response response;
+  kafka::MetadataResponse response;
   for_each_broker(services.cluster, [&](std::int32_t id, const cluster::BrokerState& broker) {
     std::optional<std::string> rack;
     if (!broker.rack.empty()) rack = broker.rack;

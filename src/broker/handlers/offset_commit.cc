@@ -6,7 +6,7 @@ namespace millrace::broker {
 namespace {
 
 using kafka::ErrorCode;
-constexpr std::int16_t kTopicIdsSince = 10;
+constexpr std::int16_t kOffsetCommitTopicIdsSince = 10;
 
 }  // namespace
 
@@ -21,7 +21,7 @@ Task<kafka::OffsetCommitResponse> offset_commit(Services& services, Caller calle
 
   std::vector<std::pair<std::size_t, std::size_t>> places;  // of each entry in the response
   for (const auto& asked : request.topics) {
-    const bool by_id = caller.version >= kTopicIdsSince;
+    const bool by_id = caller.version >= kOffsetCommitTopicIdsSince;
     const auto* topic = by_id ? services.topics.find(asked.topic_id) : services.topics.find(asked.name);
     auto& out = response.topics.emplace_back();
     out.name = std::string(asked.name);

@@ -9,11 +9,9 @@ namespace millrace::broker {
 namespace {
 
 using kafka::ErrorCode;
-using Request = kafka::OffsetFetchRequest;
-using Response = kafka::OffsetFetchResponse;
 
-constexpr std::int16_t kBatchedSince = 8;
-constexpr std::int16_t kTopicIdsSince = 10;
+constexpr std::int16_t kOffsetFetchBatchedSince = 8;
+constexpr std::int16_t kOffsetFetchTopicIdsSince = 10;
 constexpr std::int16_t kTopErrorSince = 2;
 
 template <class Partition>
@@ -40,16 +38,16 @@ Partition failed(std::int32_t index, ErrorCode code) {
   return out;
 }
 
-Response::OffsetFetchResponseGroup fetch_group(Services& services, std::int16_t version,
-                                               const Request::OffsetFetchRequestGroup& asked) {
-  Response::OffsetFetchResponseGroup out;
+kafka::OffsetFetchResponse::OffsetFetchResponseGroup fetch_group(
+    Services& services, std::int16_t version, const kafka::OffsetFetchRequest::OffsetFetchRequestGroup& asked) {
+  kafka::OffsetFetchResponse::OffsetFetchResponseGroup out;
   out.group_id = std::string(asked.group_id);
   const auto offsets = services.coordinator.offsets(asked.group_id);
   if (!offsets) {
     out.error_code = wire(offsets.error());
     return out;
   }
-  const bool by_id = version >= kTopicIdsSince;
+  const bool by_id = version >= kOffsetFetchTopicIdsSince;
   if (!asked.topics) {
     std::map<std::string, std::vector<std::int32_t>> all;
     for (const auto& [key, committed] : (*offsets)->all()) all[key.topic].push_back(key.partition);
@@ -60,7 +58,8 @@ Response::OffsetFetchResponseGroup fetch_group(Services& services, std::int16_t 
       entry.name = name;
       if (topic) entry.topic_id = topic->id;
       for (const std::int32_t index : partitions) {
-        entry.partitions.push_back(answer_of<Response::OffsetFetchResponsePartitions>(**offsets, name, index));
+        entry.partitions.push_back(
+            answer_of<kafka::OffsetFetchResponse::OffsetFetchResponsePartitions>(**offsets, name, index));
       }
     }
     return out;
@@ -73,16 +72,19 @@ Response::OffsetFetchResponseGroup fetch_group(Services& services, std::int16_t 
     if (topic) entry.name = topic->name;
     for (const std::int32_t index : wanted.partition_indexes) {
       if (by_id && !topic) {
-        entry.partitions.push_back(failed<Response::OffsetFetchResponsePartitions>(index, ErrorCode::kUnknownTopicId));
+        entry.partitions.push_back(
+            failed<kafka::OffsetFetchResponse::OffsetFetchResponsePartitions>(index, ErrorCode::kUnknownTopicId));
       } else {
-        entry.partitions.push_back(answer_of<Response::OffsetFetchResponsePartitions>(**offsets, entry.name, index));
+        entry.partitions.push_back(
+            answer_of<kafka::OffsetFetchResponse::OffsetFetchResponsePartitions>(**offsets, entry.name, index));
       }
     }
   }
   return out;
 }
 
-void fetch_single(Services& services, std::int16_t version, const Request& request, Response& response) {
+void fetch_single(Services& services, std::int16_t version, const kafka::OffsetFetchRequest& request,
+                  kafka::OffsetFetchResponse& response) {
   const auto offsets = services.coordinator.offsets(request.group_id);
   if (!offsets) {
     response.error_code = wire(offsets.error());
@@ -92,7 +94,8 @@ void fetch_single(Services& services, std::int16_t version, const Request& reque
         auto& entry = response.topics.emplace_back();
         entry.name = std::string(wanted.name);
         for (const std::int32_t index : wanted.partition_indexes) {
-          entry.partitions.push_back(failed<Response::OffsetFetchResponsePartition>(index, offsets.error()));
+          entry.partitions.push_back(
+              failed<kafka::OffsetFetchResponse::OffsetFetchResponsePartition>(index, offsets.error()));
         }
       }
     }
@@ -104,7 +107,7 @@ void fetch_single(Services& services, std::int16_t version, const Request& reque
         response.topics.emplace_back().name = key.topic;
       }
       response.topics.back().partitions.push_back(
-          answer_of<Response::OffsetFetchResponsePartition>(**offsets, key.topic, key.partition));
+          answer_of<kafka::OffsetFetchResponse::OffsetFetchResponsePartition>(**offsets, key.topic, key.partition));
     }
     return;
   }
@@ -112,7 +115,8 @@ void fetch_single(Services& services, std::int16_t version, const Request& reque
     auto& entry = response.topics.emplace_back();
     entry.name = std::string(wanted.name);
     for (const std::int32_t index : wanted.partition_indexes) {
-      entry.partitions.push_back(answer_of<Response::OffsetFetchResponsePartition>(**offsets, entry.name, index));
+      entry.partitions.push_back(
+          answer_of<kafka::OffsetFetchResponse::OffsetFetchResponsePartition>(**offsets, entry.name, index));
     }
   }
 }
@@ -121,8 +125,8 @@ void fetch_single(Services& services, std::int16_t version, const Request& reque
 
 kafka::OffsetFetchResponse offset_fetch(Services& services, const Caller& caller,
                                         const kafka::OffsetFetchRequest& request) {
-  Response response;
-  if (caller.version < kBatchedSince) {
+  kafka::OffsetFetchResponse response;
+  if (caller.version < kOffsetFetchBatchedSince) {
     fetch_single(services, caller.version, request, response);
     return response;
   }

@@ -14,11 +14,10 @@ namespace millrace::broker {
 namespace {
 
 using kafka::ErrorCode;
-using Response = kafka::ProduceResponse;
 
 constexpr std::string_view kAdminClientId = "__admin_client";
-constexpr std::int16_t kTopicIdsSince = 13;
-constexpr std::int16_t kNodeEndpointsSince = 10;
+constexpr std::int16_t kProduceTopicIdsSince = 13;
+constexpr std::int16_t kProduceNodeEndpointsSince = 10;
 
 struct Waiting {
   std::size_t topic = 0;
@@ -26,7 +25,8 @@ struct Waiting {
   Promise<Result<void>> durable;
 };
 
-void set_error(Response::PartitionProduceResponse& out, ErrorCode code, std::optional<std::string> message = {}) {
+void set_error(kafka::ProduceResponse::PartitionProduceResponse& out, ErrorCode code,
+               std::optional<std::string> message = {}) {
   out.error_code = wire(code);
   out.error_message = std::move(message);
   out.base_offset = -1;
@@ -35,8 +35,8 @@ void set_error(Response::PartitionProduceResponse& out, ErrorCode code, std::opt
 }
 
 // Tells the client at once whom to ask instead (KIP-951).
-void point_to_leader(const Services& services, const cluster::TopicState& topic, Response& response,
-                     Response::PartitionProduceResponse& out) {
+void point_to_leader(const Services& services, const cluster::TopicState& topic, kafka::ProduceResponse& response,
+                     kafka::ProduceResponse::PartitionProduceResponse& out) {
   const auto leader = services.topics.leader_of(topic, out.index);
   if (!leader) return;
   out.current_leader = {leader->broker, leader->epoch};
@@ -54,12 +54,12 @@ struct Produce {
   Services& services;
   const Caller& caller;
   const kafka::ProduceRequest& request;
-  Response response;
+  kafka::ProduceResponse response;
   std::vector<Waiting> waiting;
 
   void append_all();
   void append(const cluster::TopicState& topic, const kafka::ProduceRequest::PartitionProduceData& data,
-              Response::PartitionProduceResponse& out);
+              kafka::ProduceResponse::PartitionProduceResponse& out);
   std::optional<std::pair<ErrorCode, std::string>> refusal_of_all() const;
 };
 
@@ -82,7 +82,7 @@ void Produce::append_all() {
     auto& out_topic = response.responses[t];
     out_topic.name = std::string(asked.name);
     out_topic.topic_id = asked.topic_id;
-    const bool by_id = caller.version >= kTopicIdsSince;
+    const bool by_id = caller.version >= kProduceTopicIdsSince;
     const auto* topic = by_id ? services.topics.find(asked.topic_id) : services.topics.find(asked.name);
     out_topic.partition_responses.resize(asked.partition_data.size());
     for (std::size_t p = 0; p < asked.partition_data.size(); ++p) {
@@ -104,11 +104,11 @@ void Produce::append_all() {
 }
 
 void Produce::append(const cluster::TopicState& topic, const kafka::ProduceRequest::PartitionProduceData& data,
-                     Response::PartitionProduceResponse& out) {
+                     kafka::ProduceResponse::PartitionProduceResponse& out) {
   const auto led = services.topics.led_partition(&topic, data.index);
   if (!led) {
     set_error(out, led.error());
-    const bool moved = led.error() == ErrorCode::kNotLeaderOrFollower && caller.version >= kNodeEndpointsSince;
+    const bool moved = led.error() == ErrorCode::kNotLeaderOrFollower && caller.version >= kProduceNodeEndpointsSince;
     if (moved) point_to_leader(services, topic, response, out);
     return;
   }

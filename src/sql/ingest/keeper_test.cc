@@ -138,7 +138,7 @@ Task<void> create_visits(Node& node, dialect::CreateRoutineLoad load) {
   EXPECT_EQ(co_await node.run(statement_of(std::move(load))), "");
 }
 
-std::string fresh_path(std::string_view name) {
+std::string fresh_keeper_path(std::string_view name) {
   const auto path = fmt::format("{}/millrace_keeper_{}.duckdb", testing::TempDir(), name);
   for (const char* suffix : {"", ".wal", ".broken"}) std::filesystem::remove(path + suffix);
   return path;
@@ -147,7 +147,7 @@ std::string fresh_path(std::string_view name) {
 TEST(Keeper, a_table_follows_its_topic_and_is_built_again_on_an_empty_disk) {
   EventLoop loop;
   MemoryLog log(loop.clock());
-  const auto path = fresh_path("rebuild");
+  const auto path = fresh_keeper_path("rebuild");
   const auto test = [](EventLoop& loop, MemoryLog& log, std::string path) -> Task<void> {
     for (int i = 0; i < 3000; ++i)
       log.put("visits", std::nullopt, fmt::format(R"({{"id":{},"note":"n{}"}})", i % 1000, i));

@@ -28,7 +28,7 @@ Catalog small_catalog() {
   return catalog;
 }
 
-std::string fresh_path(std::string_view name) {
+std::string fresh_store_path(std::string_view name) {
   const auto path = fmt::format("{}/millrace_store_{}.duckdb", testing::TempDir(), name);
   for (const char* suffix : {"", ".wal", ".broken"}) std::filesystem::remove(path + suffix);
   return path;
@@ -82,7 +82,7 @@ TEST(Catalog, records_read_back_as_they_were_written) {
 }
 
 TEST(Store, a_reopened_cache_keeps_rows_and_offsets) {
-  const auto path = fresh_path("reopen");
+  const auto path = fresh_store_path("reopen");
   const Catalog catalog = small_catalog();
   {
     auto store = std::move(*Store::open({path, 1}));
@@ -97,7 +97,7 @@ TEST(Store, a_reopened_cache_keeps_rows_and_offsets) {
 }
 
 TEST(Store, a_table_in_another_form_is_made_anew_and_its_offsets_forgotten) {
-  const auto path = fresh_path("form");
+  const auto path = fresh_store_path("form");
   Catalog catalog = small_catalog();
   auto store = std::move(*Store::open({path, 1}));
   ASSERT_TRUE(store->reconcile(catalog));
@@ -109,7 +109,7 @@ TEST(Store, a_table_in_another_form_is_made_anew_and_its_offsets_forgotten) {
 }
 
 TEST(Store, a_cache_of_another_log_is_emptied) {
-  const auto path = fresh_path("foreign");
+  const auto path = fresh_store_path("foreign");
   Catalog catalog = small_catalog();
   auto store = std::move(*Store::open({path, 1}));
   ASSERT_TRUE(store->reconcile(catalog));
@@ -121,7 +121,7 @@ TEST(Store, a_cache_of_another_log_is_emptied) {
 }
 
 TEST(Store, a_broken_file_is_set_aside) {
-  const auto path = fresh_path("broken");
+  const auto path = fresh_store_path("broken");
   std::ofstream(path) << std::string(20000, 'x');
   auto store = Store::open({path, 1});
   ASSERT_TRUE(store) << store.error().to_string();

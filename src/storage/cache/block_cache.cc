@@ -8,7 +8,7 @@ namespace millrace::storage {
 namespace {
 
 constexpr int kAttempts = 5;
-constexpr Duration kBackoff = 50ms;
+constexpr Duration kReadRetry = 50ms;
 
 }  // namespace
 
@@ -93,7 +93,7 @@ Task<Result<Slice>> BlockCache::get(std::string key, object::ByteRange range) {
     Result<Slice> got = co_await store_.get_range(key, range);
     metrics_.get_seconds.Observe(std::chrono::duration<double>(clock_.now() - begin).count());
     if (got || !got.error().retriable() || attempt == kAttempts) co_return got;
-    co_await sleep_for(clock_, kBackoff * attempt);
+    co_await sleep_for(clock_, kReadRetry * attempt);
   }
 }
 

@@ -11,8 +11,8 @@
 namespace millrace::storage {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x4d524f42;  // "MROB"
-constexpr std::uint16_t kFormat = 1;
+constexpr std::uint32_t kObjectMagic = 0x4d524f42;  // "MROB"
+constexpr std::uint16_t kObjectFormat = 1;
 constexpr std::size_t kExtentBytes = 16 + 4 + 8 + 8 + 8 + 8 + 8 + 4;
 constexpr std::size_t kPointBytes = 8 + 8 + 8;
 
@@ -43,8 +43,8 @@ Result<cluster::LogSeq> birth_of_object_key(std::string_view key) {
 ObjectBuilder::ObjectBuilder(cluster::LogSeq birth, std::int32_t broker_id, cluster::Incarnation incarnation) {
   std::string header;
   ByteWriter w(header);
-  w.be(kMagic);
-  w.be(kFormat);
+  w.be(kObjectMagic);
+  w.be(kObjectFormat);
   w.be(std::uint16_t{0});
   w.be(birth.value());
   w.be(incarnation.value());
@@ -105,7 +105,7 @@ ObjectBuilder::Built ObjectBuilder::finish() {
   const auto crc = crc32c(footer);
   w.be(size);
   w.be(crc);
-  w.be(kMagic);
+  w.be(kObjectMagic);
   body_.append(Slice::of(std::move(footer)));
   built.body = std::move(body_);
   built.states = std::move(states_);
@@ -118,7 +118,8 @@ Result<ObjectTrailer> decode_object_trailer(std::string_view last_bytes) {
   ObjectTrailer trailer;
   trailer.footer_size = r.be<std::uint32_t>();
   trailer.footer_crc = r.be<std::uint32_t>();
-  if (r.be<std::uint32_t>() != kMagic) return fail(Code::kCorrupt, "data object does not end with its magic number");
+  if (r.be<std::uint32_t>() != kObjectMagic)
+    return fail(Code::kCorrupt, "data object does not end with its magic number");
   return trailer;
 }
 

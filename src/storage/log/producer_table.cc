@@ -7,7 +7,7 @@
 namespace millrace::storage {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kTableFormat = 1;
 
 bool follows(std::int32_t last, std::int32_t next) {
   return std::int64_t{next} == std::int64_t{last} + 1 ||
@@ -77,7 +77,7 @@ void ProducerTable::expire(std::int64_t before_ms) {
 std::string ProducerTable::encode() const {
   std::string out;
   ByteWriter w(out);
-  w.u8(kFormat);
+  w.u8(kTableFormat);
   w.uvarint(entries_.size());
   for (const auto& [id, entry] : entries_) {
     w.be(id);
@@ -100,8 +100,9 @@ Result<ProducerTable> ProducerTable::decode(std::string_view bytes) {
   ByteReader r(bytes);
   ProducerTable table;
   const auto format = r.u8();
-  if (r.ok() && format != kFormat) {
-    return fail(Code::kUnsupported, fmt::format("producer state of format {}, this program reads {}", format, kFormat));
+  if (r.ok() && format != kTableFormat) {
+    return fail(Code::kUnsupported,
+                fmt::format("producer state of format {}, this program reads {}", format, kTableFormat));
   }
   const auto count = r.uvarint64();
   for (std::uint64_t i = 0; i < count && r.ok(); ++i) {

@@ -11,7 +11,7 @@ namespace millrace::storage {
 namespace {
 
 constexpr std::uint64_t kPrefetch = 16;
-constexpr Duration kBackoff = 50ms;
+constexpr Duration kSlotRetry = 50ms;
 
 using Fetched = Promise<Result<object::Object>>;
 
@@ -25,7 +25,7 @@ Task<void> fetch(RecoveryContext context, SlotAddress address, Fetched done) {
       done.set(std::move(got));
       co_return;
     }
-    co_await sleep_for(context.clock, kBackoff);
+    co_await sleep_for(context.clock, kSlotRetry);
   }
 }
 

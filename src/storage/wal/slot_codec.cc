@@ -11,8 +11,8 @@
 namespace millrace::storage {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x4d525753;  // "MRWS"
-constexpr std::uint16_t kFormat = 1;
+constexpr std::uint32_t kSlotMagic = 0x4d525753;  // "MRWS"
+constexpr std::uint16_t kSlotFormat = 1;
 constexpr std::size_t kHeaderCrcAt = kSlotHeaderBytes - 4;
 constexpr std::size_t kGroupBytes = 16 + 4 + 4 + 4 + 4;
 constexpr std::size_t kBatchBytes = 8 + 4 + 4 + 8 + 8 + 2 + 4 + 4 + 2;
@@ -21,8 +21,8 @@ std::string encode_header(const SlotHeader& header) {
   std::string out;
   out.reserve(kSlotHeaderBytes);
   ByteWriter w(out);
-  w.be(kMagic);
-  w.be(kFormat);
+  w.be(kSlotMagic);
+  w.be(kSlotFormat);
   w.u8(static_cast<std::uint8_t>(header.kind));
   w.u8(0);
   w.be(header.address.incarnation.value());
@@ -148,7 +148,8 @@ Result<SlotHeader> decode_slot_header(std::string_view bytes) {
   if (bytes.size() < kSlotHeaderBytes) return fail(Code::kCorrupt, "WAL object is shorter than its header");
   const std::string_view head = bytes.substr(0, kSlotHeaderBytes);
   ByteReader r(head);
-  if (r.be<std::uint32_t>() != kMagic) return fail(Code::kCorrupt, "WAL object does not begin with its magic number");
+  if (r.be<std::uint32_t>() != kSlotMagic)
+    return fail(Code::kCorrupt, "WAL object does not begin with its magic number");
   const auto format = r.be<std::uint16_t>();
   const auto kind = r.u8();
   r.u8();
@@ -165,8 +166,8 @@ Result<SlotHeader> decode_slot_header(std::string_view bytes) {
   if (load_be<std::uint32_t>(head.data() + kHeaderCrcAt) != crc32c(head.substr(0, kHeaderCrcAt))) {
     return fail(Code::kCorrupt, "WAL object's header does not match its checksum");
   }
-  if (format != kFormat) {
-    return fail(Code::kUnsupported, fmt::format("WAL object of format {}, this program reads {}", format, kFormat));
+  if (format != kSlotFormat) {
+    return fail(Code::kUnsupported, fmt::format("WAL object of format {}, this program reads {}", format, kSlotFormat));
   }
   if (kind > static_cast<std::uint8_t>(SlotKind::kSeal)) return fail(Code::kCorrupt, "WAL object of unknown kind");
   header.kind = static_cast<SlotKind>(kind);
