@@ -106,6 +106,25 @@ std::string table_list(const PgConnection& sql, const std::vector<TableInfo>& ta
   return out;
 }
 
+bool has_lists(const ConnectorConfig& config) {
+  return !(config.schemas.include.empty() && config.schemas.exclude.empty() && config.tables.include.empty() &&
+           config.tables.exclude.empty());
+}
+
+std::string oid_list(const std::vector<TableInfo>& tables) {
+  std::string out;
+  for (const auto& table : tables) out += fmt::format("{}{}", out.empty() ? "" : ",", table.oid);
+  return out;
+}
+
+Error may_not_publish(PgConnection& sql, const ConnectorConfig& config, const std::string& why,
+                      const std::string& command) {
+  return {Code::kDenied,
+          fmt::format("publication {}: user \"{}\" {}: let the owner run: {}; and set publication.autocreate.mode to "
+                      "disabled",
+                      sql.quote(config.publication_name), config.user, why, command)};
+}
+
 Result<bool> is_superuser(PgConnection& sql) {
   TRY(const auto rows, sql.query("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"));
   return !rows.empty() && cell(rows[0], 0) == "t";
@@ -189,78 +208,100 @@ Result<bool> publication_exists(PgConnection& sql, const std::string& name) {
   return !rows.empty();
 }
 
-Result<std::string> try_publication(PgConnection& sql, const ConnectorConfig& config,
-                                    const std::vector<TableInfo>& tables) {
-  TRY(const bool exists, publication_exists(sql, config.publication_name));
+Result<std::string> publication_command(PgConnection& sql, const ConnectorConfig& config,
+                                        const std::vector<TableInfo>& tables) {
+  TRY(const auto found, sql.query("SELECT puballtables, pg_has_role(pubowner, 'USAGE') FROM pg_publication WHERE "
+                                  "pubname = " +
+                                  sql.literal(config.publication_name)));
   const std::string name = sql.quote(config.publication_name);
-  if (exists) return fmt::format("publication {} exists", name);
-  TRY(const bool superuser, is_superuser(sql));
-  switch (config.autocreate) {
-    case AutocreateMode::kDisabled:
-      return fail(Code::kNotFound,
-                  fmt::format("publication {0} does not exist and publication.autocreate.mode is disabled: CREATE "
-                              "PUBLICATION {0} FOR TABLE {1}",
-                              name, tables.empty() ? ".." : table_list(sql, tables)));
-    case AutocreateMode::kAllTables:
-      if (!superuser) {
-        return fail(
-            Code::kDenied,
-            fmt::format("publication {0} does not exist, and only a superuser may make one FOR ALL TABLES: let one run "
-                        "CREATE PUBLICATION {0} FOR ALL TABLES, or set publication.autocreate.mode to filtered",
-                        name));
-      }
-      break;
-    case AutocreateMode::kFiltered: {
-      if (tables.empty()) {
-        return fail(Code::kNotFound,
-                    "no table matches the include and exclude lists, so there is nothing to publish: correct "
-                    "table.include.list");
-      }
-      TRY(const auto rights, sql.query("SELECT has_database_privilege(current_database(), 'CREATE')"));
-      if (rights.empty() || cell(rights[0], 0) != "t") {
-        return fail(
-            Code::kDenied,
-            fmt::format(
-                "publication {} does not exist, and user \"{}\" may not make one: GRANT CREATE ON DATABASE {} TO {}",
-                name, config.user, sql.quote(config.dbname), sql.quote(config.user)));
-      }
-      break;
-    }
-    case AutocreateMode::kNoTables: break;
-  }
-  return fmt::format("publication {} will be made", name);
-}
-
-Result<void> ensure_publication(PgConnection& sql, const ConnectorConfig& config,
-                                const std::vector<TableInfo>& tables) {
-  TRY(const bool exists, publication_exists(sql, config.publication_name));
-  const std::string name = sql.quote(config.publication_name);
-  if (exists && config.autocreate != AutocreateMode::kFiltered) return {};
-  if (!exists) TRY_VOID(try_publication(sql, config, tables));
-  std::string command;
+  const bool exists = !found.empty(), filtered = config.autocreate == AutocreateMode::kFiltered;
+  if (exists && (!filtered || cell(found[0], 0) == "t")) return "";
+  const std::string list = table_list(sql, tables);
   if (exists) {
     TRY(const auto rows, sql.query("SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = " +
                                    sql.literal(config.publication_name)));
     std::set<std::pair<std::string, std::string>> have, want;
     for (const auto& row : rows) have.emplace(cell(row, 0), cell(row, 1));
     for (const auto& table : tables) want.emplace(table.schema, table.name);
-    if (have == want || want.empty()) return {};
-    command = fmt::format("ALTER PUBLICATION {} SET TABLE {}", name, table_list(sql, tables));
-  } else if (config.autocreate == AutocreateMode::kAllTables) {
-    command = fmt::format("CREATE PUBLICATION {} FOR ALL TABLES", name);
-  } else if (config.autocreate == AutocreateMode::kFiltered) {
-    command = fmt::format("CREATE PUBLICATION {} FOR TABLE {}", name, table_list(sql, tables));
-  } else {
-    command = fmt::format("CREATE PUBLICATION {}", name);
+    if (have == want || want.empty()) return "";
+    std::string command = fmt::format("ALTER PUBLICATION {} SET TABLE {}", name, list);
+    if (cell(found[0], 1) != "t") return fail(may_not_publish(sql, config, "does not own it", command));
+    return command;
   }
+  if (config.autocreate == AutocreateMode::kDisabled) {
+    return fail(Code::kNotFound,
+                fmt::format("publication {0} does not exist and publication.autocreate.mode is disabled: CREATE "
+                            "PUBLICATION {0} FOR TABLE {1}",
+                            name, tables.empty() ? ".." : list));
+  }
+  if (config.autocreate == AutocreateMode::kAllTables) {
+    TRY(const bool superuser, is_superuser(sql));
+    if (superuser) return fmt::format("CREATE PUBLICATION {} FOR ALL TABLES", name);
+    return fail(
+        Code::kDenied,
+        fmt::format("publication {0} does not exist, and only a superuser may make one FOR ALL TABLES: let one run "
+                    "CREATE PUBLICATION {0} FOR ALL TABLES, or set publication.autocreate.mode to filtered",
+                    name));
+  }
+  if (filtered && tables.empty()) return fail(no_tables_error(config));
+  TRY(const auto rights, sql.query("SELECT has_database_privilege(current_database(), 'CREATE')"));
+  if (rights.empty() || cell(rights[0], 0) != "t") {
+    return fail(
+        Code::kDenied,
+        fmt::format(
+            "publication {} does not exist, and user \"{}\" may not make one: GRANT CREATE ON DATABASE {} TO {}", name,
+            config.user, sql.quote(config.dbname), sql.quote(config.user)));
+  }
+  if (!filtered) return fmt::format("CREATE PUBLICATION {}", name);
+  std::string command = fmt::format("CREATE PUBLICATION {} FOR TABLE {}", name, list);
+  TRY(const auto foreign,
+      sql.query(fmt::format("SELECT oid::regclass FROM pg_class WHERE oid IN ({}) AND NOT pg_has_role(relowner, "
+                            "'USAGE') ORDER BY 1::text LIMIT 1",
+                            oid_list(tables))));
+  if (foreign.empty()) return command;
+  return fail(may_not_publish(sql, config, "does not own table " + cell(foreign[0], 0), command));
+}
+
+Result<void> ensure_publication(PgConnection& sql, const ConnectorConfig& config,
+                                const std::vector<TableInfo>& tables) {
+  TRY(const auto command, publication_command(sql, config, tables));
+  if (command.empty()) return {};
   if (auto done = sql.execute(command); !done) {
     if (done.error().code() != Code::kDenied) return fail(std::move(done).error());
-    return fail(Code::kDenied,
-                fmt::format("making the publication: {}; let the tables' owner run: {}; or GRANT what is missing to "
-                            "user \"{}\" and set publication.autocreate.mode to disabled",
-                            done.error().message(), command, config.user));
+    return fail(may_not_publish(sql, config, "may not do that (" + done.error().message() + ")", command));
   }
   return {};
+}
+
+Error no_tables_error(const ConnectorConfig& config) {
+  return {Code::kNotFound,
+          fmt::format("no table of database \"{}\" matches the include and exclude lists: correct table.include.list, "
+                      "or create the tables first",
+                      config.dbname)};
+}
+
+Result<void> check_tables(const ConnectorConfig& config, const std::vector<TableInfo>& tables) {
+  if (tables.empty() && has_lists(config)) return fail(no_tables_error(config));
+  return {};
+}
+
+Result<void> check_readable(PgConnection& sql, const ConnectorConfig& config, const std::vector<TableInfo>& tables) {
+  if (tables.empty() || config.snapshot_mode != SnapshotMode::kInitial) return {};
+  TRY(const auto rows,
+      sql.query(fmt::format(
+          "SELECT c.oid::regclass, has_schema_privilege(n.oid, 'USAGE'), n.nspname FROM pg_class c "
+          "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid IN ({}) AND NOT (has_schema_privilege(n.oid, "
+          "'USAGE') AND (SELECT coalesce(bool_and(has_column_privilege(c.oid, a.attnum, 'SELECT')), true) "
+          "FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)) ORDER BY 1::text",
+          oid_list(tables))));
+  if (rows.empty()) return {};
+  const std::string user = sql.quote(config.user), table = cell(rows[0], 0);
+  const std::string more = rows.size() == 1 ? "" : fmt::format(", nor {} other tables", rows.size() - 1);
+  const std::string grant = cell(rows[0], 1) == "t"
+                                ? fmt::format("GRANT SELECT ON {} TO {}", table, user)
+                                : fmt::format("GRANT USAGE ON SCHEMA {} TO {}", sql.quote(cell(rows[0], 2)), user);
+  return fail(Code::kDenied,
+              fmt::format("user \"{}\" may not read table {}{} for the snapshot: {}", config.user, table, more, grant));
 }
 
 Result<std::optional<SlotFacts>> read_slot(PgConnection& sql, const std::string& name) {

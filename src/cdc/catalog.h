@@ -48,9 +48,15 @@ Result<std::optional<TableInfo>> read_table(PgConnection& sql, std::uint32_t oid
 Result<bool> publication_exists(PgConnection& sql, const std::string& name);
 // Makes it as publication.autocreate.mode says.
 Result<void> ensure_publication(PgConnection& sql, const ConnectorConfig& config, const std::vector<TableInfo>& tables);
-// What would keep ensure_publication from it; nothing is changed.
-Result<std::string> try_publication(PgConnection& sql, const ConnectorConfig& config,
-                                    const std::vector<TableInfo>& tables);
+// What ensure_publication would run, empty when all is there; or what would keep it from that. Changes nothing.
+Result<std::string> publication_command(PgConnection& sql, const ConnectorConfig& config,
+                                        const std::vector<TableInfo>& tables);
+
+// kNotFound when there are lists and nothing matches them. Without lists, tables may come later.
+Result<void> check_tables(const ConnectorConfig& config, const std::vector<TableInfo>& tables);
+Error no_tables_error(const ConnectorConfig& config);
+// kDenied with the GRANT when the snapshot could not read one of them.
+Result<void> check_readable(PgConnection& sql, const ConnectorConfig& config, const std::vector<TableInfo>& tables);
 
 Result<std::optional<SlotFacts>> read_slot(PgConnection& sql, const std::string& name);
 // The slot is ours to use: right plug-in and database, WAL still there.

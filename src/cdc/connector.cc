@@ -183,11 +183,8 @@ Report examine(const ConnectorConfig& config) {
   auto types = read_types(**sql);
   if (!tables) return bad("tables", tables.error()), report;
   if (!types) return bad("types", types.error()), report;
-  if (tables->empty()) {
-    bad("tables", Error(Code::kNotFound, "no table matches the include and exclude lists: correct table.include.list"));
-  } else {
-    good("tables", fmt::format("{} tables", tables->size()));
-  }
+  if (auto some = check_tables(config, *tables); !some) return bad("tables", some.error()), report;
+  good("tables", fmt::format("{} tables", tables->size()));
   for (const auto& info : *tables) {
     const std::string name = info.schema + "." + info.name;
     auto table = EventTable::make(config, *types, info, {});
@@ -197,19 +194,13 @@ Report examine(const ConnectorConfig& config) {
       good("table " + name,
            fmt::format("columns of types that are left out of the events: {}", fmt::join((*table)->left_out(), ", ")));
     }
-    if (auto right =
-            (*sql)->query(fmt::format("SELECT has_table_privilege({}, 'SELECT')",
-                                      (*sql)->literal((*sql)->quote(info.schema) + "." + (*sql)->quote(info.name))));
-        right && right->at(0)[0] == "f" && config.snapshot_mode == SnapshotMode::kInitial) {
-      bad("table " + name,
-          Error(Code::kDenied, fmt::format("user {0} may not read it for the snapshot: GRANT SELECT ON {1} TO {0}",
-                                           config.user, name)));
-    }
   }
-  if (auto publication = try_publication(**sql, config, *tables); publication) {
-    good("publication", *publication);
+  if (auto readable = check_readable(**sql, config, *tables); !readable) bad("rights", readable.error());
+  if (auto command = publication_command(**sql, config, *tables); !command) {
+    bad("publication", command.error());
   } else {
-    bad("publication", publication.error());
+    good("publication", command->empty() ? fmt::format("publication {} exists", config.publication_name)
+                                         : "this will be run: " + *command);
   }
   auto slot = read_slot(**sql, config.slot_name);
   if (!slot) return bad("slot", slot.error()), report;

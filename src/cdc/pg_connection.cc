@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
+#include <netdb.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +15,9 @@
 
 namespace millrace::cdc {
 namespace {
+
+constexpr Duration kConnectWait = 10s;
+constexpr Duration kForever = 24h;
 
 // What the walsender and every query print values with.
 constexpr const char* kSettings =
@@ -60,39 +65,109 @@ Error connect_error(const ConnectorConfig& config, const std::string& text) {
   return {Code::kUnavailable, fmt::format("{}: {}", where, text)};
 }
 
+// Every address of the host as numbers; nothing for a socket's path or a name that libpq must judge.
+std::vector<std::string> addresses_of(const std::string& host) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_socktype = SOCK_STREAM;
+  std::vector<std::string> out;
+  if (host.starts_with('/') || ::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return out;
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+    char text[NI_MAXHOST];
+    if (::getnameinfo(at->ai_addr, at->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0) {
+      out.emplace_back(text);
+    }
+  }
+  ::freeaddrinfo(found);
+  return out;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<PgConnection>> PgConnection::connect(const ConnectorConfig& config, ConnectionKind kind) {
-  const std::string port = std::to_string(config.port);
-  const std::string application = "millrace " + config.name;
+Result<std::unique_ptr<PgConnection>> PgConnection::connect(const ConnectorConfig& config, ConnectionKind kind,
+                                                            std::optional<Interrupt> interrupt) {
+  const std::vector<std::pair<std::string, std::string>> parameters{
+      {"host", config.hostname},   {"port", std::to_string(config.port)},
+      {"user", config.user},       {"password", config.password},
+      {"dbname", config.dbname},   {"options", kSettings},
+      {"client_encoding", "UTF8"}, {"application_name", "millrace " + config.name},
+      {"keepalives_idle", "30"},
+  };
   std::vector<const char*> names, values;
   const auto add = [&](const char* name, const std::string& value) {
     names.push_back(name);
     values.push_back(value.c_str());
   };
-  add("host", config.hostname);
-  add("port", port);
-  add("user", config.user);
-  add("password", config.password);
-  add("dbname", config.dbname);
+  for (const auto& [name, value] : parameters) add(name.c_str(), value);
   for (const auto& [name, value] : config.ssl) add(name.c_str(), value);
-  const std::string settings = kSettings, timeout = "10", utf8 = "UTF8", database = "database", idle = "30";
-  add("options", settings);
-  add("connect_timeout", timeout);
-  add("client_encoding", utf8);
-  add("application_name", application);
-  add("keepalives_idle", idle);
+  const std::string database = "database";
   if (kind == ConnectionKind::kReplication) add("replication", database);
+  auto addresses = addresses_of(config.hostname);
+  if (addresses.empty()) addresses.emplace_back();  // empty: as if it were not given
+  names.push_back("hostaddr");
+  values.push_back(nullptr);
   names.push_back(nullptr);
   values.push_back(nullptr);
-  std::unique_ptr<PgConnection> out(new PgConnection);
-  out->connection_ = PQconnectdbParams(names.data(), values.data(), 0);
-  if (out->connection_ == nullptr || PQstatus(out->connection_) != CONNECTION_OK) {
-    return fail(connect_error(config, one_line(PQerrorMessage(out->connection_))));
+  // libpq moves on to the next address only after an error, not after silence: so one address at a time.
+  Error error(Code::kUnavailable, "");
+  for (const auto& address : addresses) {
+    values[values.size() - 2] = address.c_str();
+    std::unique_ptr<PgConnection> out(new PgConnection);
+    out->interrupt_ = interrupt;
+    out->connection_ = PQconnectStartParams(names.data(), values.data(), 0);
+    CHECK(out->connection_ != nullptr);
+    const auto done = out->finish_connecting();
+    if (done) return out;
+    if (done.error().code() == Code::kCancelled) return fail(done.error());
+    error = connect_error(config, done.error().message());
+    if (!error.retriable()) break;
   }
-  out->user_ = config.user;
-  out->dbname_ = config.dbname;
-  return out;
+  return fail(std::move(error));
+}
+
+Result<void> PgConnection::wait_socket(short events, Duration at_most) {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(at_most).count();
+  for (;;) {
+    if (interrupt_ && interrupt_->stopping->load()) return fail(Code::kCancelled, "stopped");
+    pollfd fds[2] = {{PQsocket(connection_), events, 0}, {interrupt_ ? interrupt_->wakeup->fd() : -1, POLLIN, 0}};
+    const int ready = ::poll(fds, 2, static_cast<int>(ms));
+    if (ready == 0) return fail(Code::kTimeout, "no answer");
+    if (fds[0].revents != 0) return {};
+    if (fds[1].revents != 0) interrupt_->wakeup->clear();
+  }
+}
+
+Result<void> PgConnection::finish_connecting() {
+  auto step = PQstatus(connection_) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+  while (step != PGRES_POLLING_OK) {
+    if (step == PGRES_POLLING_FAILED) return fail(Code::kUnavailable, one_line(PQerrorMessage(connection_)));
+    const auto ready = wait_socket(step == PGRES_POLLING_READING ? POLLIN : POLLOUT, kConnectWait);
+    if (!ready && ready.error().code() == Code::kCancelled) return ready;
+    if (!ready) return fail(Code::kUnavailable, "no answer within 10 s");
+    step = PQconnectPoll(connection_);
+  }
+  return {};
+}
+
+Result<pg_result*> PgConnection::next_result() {
+  while (PQisBusy(connection_) != 0) {
+    auto ready = wait_socket(POLLIN, kForever);
+    if (!ready && ready.error().code() == Code::kCancelled) return fail(std::move(ready).error());
+    if (PQconsumeInput(connection_) == 0) break;
+  }
+  return PQgetResult(connection_);
+}
+
+Result<pg_result*> PgConnection::run(const std::string& sql) {
+  if (PQsendQuery(connection_, sql.c_str()) == 0) return fail(last_error(sql.substr(0, 80), nullptr));
+  ResultPtr last;
+  for (;;) {
+    TRY(pg_result* const next, next_result());
+    if (next == nullptr) break;
+    last.reset(next);
+    const auto status = PQresultStatus(next);
+    if (status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH || PQstatus(connection_) == CONNECTION_BAD) break;
+  }
+  return last.release();
 }
 
 PgConnection::~PgConnection() {
@@ -122,7 +197,8 @@ Error PgConnection::last_error(std::string_view doing, const void* result) const
 }
 
 Result<std::vector<Row>> PgConnection::query(const std::string& sql) {
-  const ResultPtr result(PQexec(connection_, sql.c_str()));
+  TRY(pg_result* const answer, run(sql));
+  const ResultPtr result(answer);
   const auto status = PQresultStatus(result.get());
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
     return fail(last_error(sql.substr(0, 80), result.get()));
@@ -149,20 +225,27 @@ Result<void> PgConnection::execute(const std::string& sql) {
 }
 
 Result<void> PgConnection::copy_out(const std::string& sql) {
-  const ResultPtr result(PQexec(connection_, sql.c_str()));
+  TRY(pg_result* const answer, run(sql));
+  const ResultPtr result(answer);
   if (PQresultStatus(result.get()) != PGRES_COPY_OUT) return fail(last_error(sql.substr(0, 80), result.get()));
   return {};
 }
 
 Result<std::optional<std::string_view>> PgConnection::copy_next() {
   if (buffer_ != nullptr) PQfreemem(std::exchange(buffer_, nullptr));
-  const int size = PQgetCopyData(connection_, &buffer_, 0);
+  int size = 0;
+  while ((size = PQgetCopyData(connection_, &buffer_, 1)) == 0) {
+    auto ready = wait_socket(POLLIN, kForever);
+    if (!ready && ready.error().code() == Code::kCancelled) return fail(std::move(ready).error());
+    if (PQconsumeInput(connection_) == 0) return fail(last_error("reading a table", nullptr));
+  }
   if (size > 0) {
     std::string_view line(buffer_, static_cast<std::size_t>(size));
     if (line.ends_with('\n')) line.remove_suffix(1);
     return line;
   }
-  const ResultPtr result(PQgetResult(connection_));
+  TRY(pg_result* const answer, next_result());
+  const ResultPtr result(answer);
   if (size == -1 && PQresultStatus(result.get()) == PGRES_COMMAND_OK) {
     while (const ResultPtr more{PQgetResult(connection_)}) continue;
     return std::nullopt;
@@ -171,7 +254,8 @@ Result<std::optional<std::string_view>> PgConnection::copy_next() {
 }
 
 Result<void> PgConnection::start_replication(const std::string& command) {
-  const ResultPtr result(PQexec(connection_, command.c_str()));
+  TRY(pg_result* const answer, run(command));
+  const ResultPtr result(answer);
   if (PQresultStatus(result.get()) != PGRES_COPY_BOTH) return fail(last_error("starting replication", result.get()));
   return {};
 }

@@ -56,6 +56,7 @@ Result<void> Worker::snapshot(Position& position, const std::string& exported) {
   const Lsn lsn = exported.empty() ? held.until : position.lsn;
   TRY(types_, read_types(*sql_));
   TRY(const auto tables, read_tables(*sql_, selector_));
+  TRY_VOID(check_readable(*sql_, config_, tables));
   const std::size_t index = position.snapshots.size();
   position.snapshots.push_back(std::move(held));
   std::vector<const TableInfo*> open;
@@ -70,7 +71,7 @@ Result<void> Worker::snapshot(Position& position, const std::string& exported) {
     Unit unit;
     unit.position = position;
     TRY_VOID(push(std::move(unit)));
-    return log_->flush(120s);
+    return flush(120s);
   };
   TRY_VOID(mark());
   // The last row of all is marked: find the last table that has one.
@@ -96,7 +97,7 @@ Result<void> Worker::snapshot(Position& position, const std::string& exported) {
     if (shared_.status.snapshot_rows - rows_before > 1000 || i % 50 == 49) TRY_VOID(mark());
     shared_.update([](Status& status) { ++status.snapshot_tables_done; });
   }
-  TRY_VOID(log_->flush(120s));
+  TRY_VOID(flush(120s));
   position.phase = Position::Phase::kStreaming;
   TRY_VOID(mark());
   LOG_INFO("cdc.snapshot_done", {"connector", config_.name}, {"tables", open.size()},
@@ -104,18 +105,22 @@ Result<void> Worker::snapshot(Position& position, const std::string& exported) {
   return sql_->execute("COMMIT");
 }
 
-// A crash between a table's last row and its mark: the last row says so itself.
+// A crash between a table's last row and its mark: the last row says so itself. With more than one partition it
+// says nothing of the others, so that the table is copied again.
 Result<bool> Worker::landed_whole(const std::string& topic, const Position& position) {
+  constexpr std::int64_t kLook = 16;  // the last event is enough; a few more when somebody else wrote behind it
   TRY(const auto ends, log_->end_offsets());
-  for (const auto& [partition, end] : ends) {
-    if (partition.topic != topic) continue;
-    const auto known = position.offsets.find(partition);
-    const std::int64_t from = known == position.offsets.end() ? 0 : known->second;
-    if (from >= end) continue;
-    TRY(const auto tail, log_->read_tail(partition, from));
-    if (tail && (tail->snapshot == "last" || tail->snapshot == "last_in_data_collection")) return true;
+  std::vector<std::pair<client::TopicPartition, std::int64_t>> found;
+  for (const auto& entry : ends) {
+    if (entry.first.topic == topic) found.push_back(entry);
   }
-  return false;
+  if (found.size() != 1) return false;
+  const auto& [partition, end] = found.front();
+  const auto known = position.offsets.find(partition);
+  const std::int64_t from = std::max(known == position.offsets.end() ? 0 : known->second, end - kLook);
+  if (from >= end) return false;
+  TRY(const auto tail, log_->read_tail(partition, from));
+  return tail && (tail->snapshot == "last" || tail->snapshot == "last_in_data_collection");
 }
 
 Result<void> Worker::snapshot_table(const TableInfo& info, Position&, Lsn lsn, std::int64_t xid,

@@ -65,9 +65,10 @@ void Worker::run() {
 }
 
 Result<void> Worker::attempt() {
-  TRY(sql_, PgConnection::connect(config_, ConnectionKind::kSql));
+  const Interrupt interrupt{&shared_.stopping, &shared_.wakeup};
+  TRY(sql_, PgConnection::connect(config_, ConnectionKind::kSql, interrupt));
   TRY_VOID(check_server(*sql_));
-  TRY(replication_, PgConnection::connect(config_, ConnectionKind::kReplication));
+  TRY(replication_, PgConnection::connect(config_, ConnectionKind::kReplication, interrupt));
   log_ = make_log_();
   TRY(types_, read_types(*sql_));
   TRY_VOID(describe_tables());
@@ -125,6 +126,8 @@ Result<Position> Worker::recover() {
 
 Result<Position> Worker::start_anew(const ServerFacts& server, std::optional<SlotFacts> slot) {
   TRY(const auto tables, read_tables(*sql_, selector_));
+  TRY_VOID(check_tables(config_, tables));
+  TRY_VOID(check_readable(*sql_, config_, tables));
   TRY_VOID(ensure_publication(*sql_, config_, tables));
   Position position;
   position.system_id = server.system_id;
@@ -152,7 +155,7 @@ Result<Position> Worker::start_anew(const ServerFacts& server, std::optional<Slo
     Unit unit;
     unit.position = position;
     TRY_VOID(push(std::move(unit)));
-    TRY_VOID(log_->flush(60s));
+    TRY_VOID(flush(60s));
   }
   return position;
 }
@@ -214,6 +217,17 @@ Result<void> Worker::push(Unit unit) {
     TRY(const bool taken, log_->submit(unit, 500ms));
     if (taken) return {};
     if (streaming_) TRY_VOID(tell_position(true));  // the log is slow: keep the server from giving us up
+  }
+}
+
+// Like the log's own, but a stop ends it.
+Result<void> Worker::flush(Duration at_most) {
+  const SteadyTime until = clock_.now() + at_most;
+  for (;;) {
+    auto done = log_->flush(200ms);
+    if (done || done.error().code() != Code::kTimeout) return done;
+    if (stopping()) return fail(Code::kCancelled, "stopped");
+    if (clock_.now() >= until) return done;
   }
 }
 

@@ -59,6 +59,7 @@ class Worker final : public StreamPort {
   Result<void> stream(Position position);
   Result<void> feed(StreamCore& core, bool& moved);
   Result<void> push(Unit unit);
+  Result<void> flush(Duration at_most);
   Result<void> tell_position(bool now);
   bool stopping() const { return shared_.stopping.load(); }
   Result<std::shared_ptr<const EventTable>> make_table(const TableInfo& info);
