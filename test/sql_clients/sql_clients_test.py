@@ -233,6 +233,40 @@ def test_kill_query_and_processlist(connect, shop):
     assert value_of(victim.cursor(), "SELECT 1") == 1
 
 
+def test_processlist_is_a_table_too(connect, shop):
+    reader = connect(database=shop)
+    other = connect()
+    with reader.cursor() as cursor:
+        text = f"SELECT id, db, info FROM information_schema.processlist WHERE db = '{shop}' AND command = 'Query'"
+        cursor.execute(text)
+        assert cursor.fetchall() == ((reader.thread_id(), shop, text),)
+        sleeping = "SELECT COUNT(*) FROM information_schema.processlist p WHERE p.id = %s AND p.command = 'Sleep'"
+        assert value_of(cursor, sleeping, other.thread_id()) == 1
+        cursor.execute(f"KILL {other.thread_id()}")
+        with pytest.raises(pymysql.Error):
+            other.ping(reconnect=False)
+        assert error_code(cursor, "CREATE VIEW v AS SELECT id FROM information_schema.processlist") == 1235
+        assert error_code(cursor, "KILL 4000000000") == 1094
+
+
+def test_routine_loads_need_no_current_database(connect, shop):
+    job = "job_" + uuid.uuid4().hex[:8]
+    with connect().cursor(pymysql.cursors.DictCursor) as cursor:
+        cursor.execute(f'CREATE ROUTINE LOAD {shop}.{job} ON t FROM KAFKA ("kafka_topic" = "no_{job}")')
+        for sql in (
+            "SHOW ROUTINE LOAD",
+            f"SHOW ROUTINE LOAD LIKE '{job}'",
+            f"SHOW ROUTINE LOAD FROM {shop}",
+            f"SHOW ROUTINE LOAD FOR {job}",
+            f"SHOW ROUTINE LOAD FOR {shop}.{job}",
+        ):
+            cursor.execute(sql)
+            assert (shop, job, "t") in [(row["DbName"], row["Name"], row["TableName"]) for row in cursor.fetchall()], sql
+        assert error_code(cursor, f"CREATE ROUTINE LOAD {job} ON t FROM KAFKA (\"kafka_topic\" = \"x\")") == 1046
+        assert error_code(cursor, "SHOW ROUTINE LOAD FOR missing") == 1105
+        cursor.execute(f"STOP ROUTINE LOAD FOR {shop}.{job}")
+
+
 def test_a_client_that_vanishes_has_its_query_stopped(connect, shop):
     client, watcher = connect(database=shop), connect()
     text = "SELECT COUNT(*) FROM generate_series(1, 10000000) a, generate_series(1, 10000000) b WHERE a <> b + 1"
@@ -252,11 +286,14 @@ def test_a_client_that_vanishes_has_its_query_stopped(connect, shop):
                 client._force_close()
 
 
-def test_max_execution_time(connect):
+def test_max_execution_time_and_query_timeout(connect):
     with connect().cursor() as cursor:
-        cursor.execute("SET max_execution_time = 200")
         text = "SELECT COUNT(*) FROM generate_series(1, 10000000) a, generate_series(1, 10000000) b WHERE a <> b"
-        assert error_code(cursor, text) == 3024
+        for limit in ("max_execution_time = 200", "max_execution_time = 0, query_timeout = 1"):
+            cursor.execute(f"SET {limit}")
+            assert error_code(cursor, text) == 3024
+        cursor.execute("SET query_timeout = 0")
+        assert value_of(cursor, "SELECT 1") == 1
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,9 @@ Result<Action> StatementParser::create_view(bool or_replace) {
   TRY_VOID(in_.expect("AS"));
   const std::size_t begin = in_.position();
   TRY(view.duckdb_select, select_.query(true));
+  if (select_.reads_processes()) {
+    return fail(Code::kUnsupported, "a view of processlist is not supported; select from it directly");
+  }
   view.mysql_select = std::string(in_.text_since(begin));
   if (in_.accept("WITH")) skip_rest();  // CHECK OPTION
   return EngineStatement(std::move(view));

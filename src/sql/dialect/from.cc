@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "sql/dialect/nesting.h"
+#include "sql/dialect/process_list.h"
 #include "sql/dialect/select.h"
 #include "sql/dialect/types.h"
 #include "sql/dialect/variables.h"
@@ -69,7 +70,7 @@ Result<std::string> SelectTranslator::joined_table() {
 Result<std::string> SelectTranslator::table_factor() {
   const Nesting nesting(depth_);
   if (nesting.too_deep()) return fail(in_.error("a join nested too deeply"));
-  std::string out;
+  std::string out, name;
   const bool lateral = in_.accept("LATERAL");
   if (in_.is_op("(") && at_query()) {
     in_.take();
@@ -84,6 +85,11 @@ Result<std::string> SelectTranslator::table_factor() {
   } else if (in_.is_name() && in_.is_op("(", 1)) {  // unnest(..), generate_series(..)
     TRY(const auto call, name_or_call());
     out = call.sql;
+  } else if (at_process_table()) {
+    for (int tokens = in_.is_op(".", 1) ? 3 : 1; tokens > 0; --tokens) in_.take();
+    reads_processes_ = true;
+    name = " AS processlist";
+    out = "(" + process_select(context_, ProcessColumns::kTable, true) + ")";
   } else {
     TRY(out, table_name());
     if (in_.is("PARTITION") && in_.is_op("(", 1)) return fail(in_.error("PARTITION (..) is not supported"));
@@ -91,7 +97,13 @@ Result<std::string> SelectTranslator::table_factor() {
   skip_index_hints();
   TRY(const auto alias, table_alias());
   skip_index_hints();
-  return out + alias;
+  return out + (alias.empty() ? name : alias);
+}
+
+bool SelectTranslator::at_process_table() {
+  if (!in_.is_name()) return false;
+  if (!in_.is_op(".", 1)) return is_process_table(context_, "", in_.peek().text);
+  return !in_.is_op(".", 3) && is_process_table(context_, in_.peek().text, in_.peek(2).text);
 }
 
 Result<std::string> SelectTranslator::table_name() {

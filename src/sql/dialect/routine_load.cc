@@ -27,10 +27,10 @@ Result<Properties> StatementParser::properties() {
 // After CREATE ROUTINE LOAD.
 Result<Action> StatementParser::create_routine_load() {
   CreateRoutineLoad load;
-  TRY(load.job, object_name("a job name"));
+  TRY(load.job, loose_name("a job name"));
   TRY_VOID(in_.expect("ON"));
-  TRY(load.table, object_name("a table"));
-  if (load.table.database != load.job.database) load.job.database = load.table.database;
+  TRY(load.table, loose_name("a table"));
+  TRY_VOID(place(load));
   TRY_VOID(load_clauses(load));
   if (in_.accept("PROPERTIES")) {
     TRY(load.properties, properties());
@@ -41,6 +41,20 @@ Result<Action> StatementParser::create_routine_load() {
   if (!load.source.contains("kafka_topic")) return fail(in_.error("FROM KAFKA (..) needs \"kafka_topic\""));
   load.mysql_text = std::string(in_.source());
   return EngineStatement(std::move(load));
+}
+
+// A load lives in the database of its table: the one that either name says, else the current one.
+Result<void> StatementParser::place(CreateRoutineLoad& load) {
+  std::string& job = load.job.database;
+  std::string& table = load.table.database;
+  if (job.empty()) job = table;
+  if (job.empty()) {
+    TRY(job, current_database());
+  }
+  if (table.empty()) table = job;
+  if (job == table) return {};
+  return fail(Code::kInvalid, "routine load " + job + "." + load.job.name + " must be in the database of its table " +
+                                  table + "." + load.table.name);
 }
 
 Result<void> StatementParser::load_clauses(CreateRoutineLoad& load) {
@@ -101,11 +115,15 @@ Result<Action> StatementParser::alter_routine_load() {
 Result<Action> StatementParser::show_routine_load() {
   ShowRoutineLoad show;
   if (in_.accept("FOR")) {
-    TRY(auto job, object_name("a job name"));
+    TRY(auto job, loose_name("a job name"));
     show.database = std::move(job.database);
     show.job = std::move(job.name);
-  } else {
+  }
+  if (in_.is("FROM") || in_.is("IN")) {
     TRY(show.database, from_database());
+  }
+  if (show.database.empty()) show.database = context_.database;  // none: the loads of all databases
+  if (!show.job) {
     if (in_.accept("LIKE")) {
       TRY(show.like, in_.string("a pattern"));
     }

@@ -41,6 +41,8 @@ class SelectTranslator {
   Result<std::string> type_name();
   Result<std::string> table_name();
   std::size_t parameters() const { return parameters_; }
+  // Whether a query read so far has the process list in it, as it was at that moment.
+  bool reads_processes() const { return reads_processes_; }
   // An operand with its signs: a DEFAULT.
   Result<Expr> unary();
 
@@ -69,6 +71,7 @@ class SelectTranslator {
   Result<std::string> from_clause();
   Result<std::string> table_factor();
   Result<std::string> joined_table();
+  bool at_process_table();
   Result<std::string> table_alias();
   void skip_index_hints();
   Result<std::string> order_by();
@@ -118,6 +121,7 @@ class SelectTranslator {
   int depth_ = 0;
   int aggregate_depth_ = 0;
   bool saw_aggregate_ = false;
+  bool reads_processes_ = false;
   bool marks_columns_ = false;  // around every column, for the clause that is being read
 };
 

@@ -2,30 +2,13 @@
 // that LIKE and WHERE are done once and by the engine.
 #include <fmt/format.h>
 
+#include "sql/dialect/process_list.h"
 #include "sql/dialect/statement_parser.h"
 #include "sql/dialect/types.h"
 #include "sql/dialect/variables.h"
 
 namespace millrace::sql::dialect {
 namespace {
-
-std::string column_list(const std::vector<std::string>& names) {
-  std::vector<std::string> quoted;
-  for (const auto& name : names) quoted.push_back(quote_name(name));
-  return join(quoted, ", ");
-}
-
-// A SELECT that gives `rows` (each "a, b, c" in SQL) under `names`; none at all for no rows.
-std::string values_select(const std::vector<std::string>& names, const std::vector<std::string>& rows) {
-  if (rows.empty()) {
-    std::vector<std::string> nothing;
-    for (const auto& name : names) nothing.push_back("'' AS " + quote_name(name));
-    return "SELECT " + join(nothing, ", ") + " WHERE false";
-  }
-  std::vector<std::string> parts;
-  for (const auto& row : rows) parts.push_back("(" + row + ")");
-  return fmt::format("SELECT * FROM (VALUES {}) AS shown({})", join(parts, ", "), column_list(names));
-}
 
 // Fails in the engine with "no such table" where there is none, and is true otherwise.
 std::string exists(const ObjectName& table) {
@@ -217,18 +200,7 @@ Result<Action> StatementParser::show_variables() {
 }
 
 Result<Action> StatementParser::show_processlist(bool full) {
-  std::vector<std::string> rows;
-  if (context_.processes) {
-    for (const auto& process : context_.processes()) {
-      const std::string info = full ? process.info : process.info.substr(0, 100);
-      rows.push_back(fmt::format("CAST({} AS BIGINT), {}, {}, {}, {}, CAST({} AS INTEGER), {}, {}", process.id,
-                                 quote_literal(process.user), quote_literal(process.host),
-                                 process.database.empty() ? "NULL" : quote_literal(process.database),
-                                 quote_literal(process.command), process.seconds, quote_literal(process.state),
-                                 info.empty() ? "NULL" : quote_literal(info)));
-    }
-  }
-  return Query{values_select({"Id", "User", "Host", "db", "Command", "Time", "State", "Info"}, rows)};
+  return Query{process_select(context_, ProcessColumns::kShow, full)};
 }
 
 Result<Action> StatementParser::show_warnings(bool errors_only) {

@@ -198,6 +198,8 @@ constexpr Fixed kFixed[] = {
      ""},
     {"__information_schema.check_constraints", "CONSTRAINT_CATALOG, CONSTRAINT_SCHEMA, CONSTRAINT_NAME, CHECK_CLAUSE",
      ""},
+    // Only for lists of tables: the dialect puts the rows in.
+    {"__information_schema.processlist", "ID, USER, HOST, DB, COMMAND, TIME, STATE, INFO", ""},
     {"__information_schema.plugins", "PLUGIN_NAME, PLUGIN_VERSION, PLUGIN_STATUS, PLUGIN_TYPE", ""},
     {"__mysql.user", "\"User\", \"Host\"", "('root', 'localhost')"},
     {"__millrace.show_status", "\"Variable_name\", \"Value\"",

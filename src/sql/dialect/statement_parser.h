@@ -31,6 +31,8 @@ class StatementParser {
   Result<Action> ignored(bool& done);
   Result<std::string> current_database();
   Result<ObjectName> object_name(std::string_view what);
+  // The same, and the database stays empty where none was written.
+  Result<ObjectName> loose_name(std::string_view what);
   bool if_not_exists();
   bool if_exists();
   // Everything up to the end; for clauses that have no effect.
@@ -74,6 +76,7 @@ class StatementParser {
   Result<Action> create_routine_load();
   Result<Action> control_routine_load(ControlRoutineLoad::Action action);
   Result<Action> alter_routine_load();
+  Result<void> place(CreateRoutineLoad& load);
   Result<void> load_clauses(CreateRoutineLoad& load);
   Result<void> load_columns(CreateRoutineLoad& load);
 

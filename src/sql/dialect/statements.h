@@ -1,8 +1,8 @@
 // Statements that are not SELECTs, parsed: what sql/dialect/parser.h makes and the engine runs.
 //
 // Grammar: MySQL 8.0 and, for tables and routine loads, StarRocks 3.5. Names come unquoted, `database`
-// is always filled in (from the session's default when the statement named none), types are DuckDB's.
-// Expressions and queries inside are already translated to DuckDB SQL. Plain values, no behaviour.
+// is always filled in (from the session's default when the statement named none; ShowRoutineLoad aside), types are
+// DuckDB's. Expressions and queries inside are already translated to DuckDB SQL. Plain values, no behaviour.
 #pragma once
 
 #include <map>
@@ -135,7 +135,7 @@ struct ControlRoutineLoad {
   ObjectName job;
 };
 struct ShowRoutineLoad {
-  std::string database;
+  std::string database;             // empty: all
   std::optional<std::string> job;   // SHOW ROUTINE LOAD FOR job
   std::optional<std::string> like;  // .. LIKE 'pattern'
   bool all = false;                 // SHOW ALL ROUTINE LOAD: stopped ones too

@@ -244,6 +244,14 @@ Result<std::string> StatementParser::current_database() {
 }
 
 Result<ObjectName> StatementParser::object_name(std::string_view what) {
+  TRY(auto name, loose_name(what));
+  if (name.database.empty()) {
+    TRY(name.database, current_database());
+  }
+  return name;
+}
+
+Result<ObjectName> StatementParser::loose_name(std::string_view what) {
   TRY(auto first, in_.name(what));
   if (in_.accept_op(".")) {
     TRY(auto second, in_.name(what));
@@ -253,8 +261,7 @@ Result<ObjectName> StatementParser::object_name(std::string_view what) {
     }
     return ObjectName{std::move(first), std::move(second)};
   }
-  TRY(auto database, current_database());
-  return ObjectName{std::move(database), std::move(first)};
+  return ObjectName{"", std::move(first)};
 }
 
 bool StatementParser::if_not_exists() { return in_.accept({"IF", "NOT", "EXISTS"}); }

@@ -1,5 +1,6 @@
 #include "sql/dialect/translate.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sql/dialect/functions.h"
@@ -199,6 +200,55 @@ TEST(RoutineLoad, is_controlled_and_shown) {
   EXPECT_EQ(statement_of<ShowRoutineLoad>("SHOW ROUTINE LOAD FOR j").job, "j");
   EXPECT_EQ(statement_of<AlterRoutineLoad>("ALTER ROUTINE LOAD FOR j PROPERTIES (\"a\"=\"1\")").properties.at("a"),
             "1");
+}
+
+TEST(RoutineLoad, takes_its_database_from_either_name) {
+  const auto created = [](std::string_view names, std::string database) {
+    Context context;
+    context.database = std::move(database);
+    const auto action =
+        translate(fmt::format("create routine load {} from kafka (\"kafka_topic\" = \"x\")", names), context);
+    if (!action) return action.error().message();
+    const auto& load = std::get<CreateRoutineLoad>(std::get<EngineStatement>(*action));
+    return fmt::format("{}.{} {}.{}", load.job.database, load.job.name, load.table.database, load.table.name);
+  };
+  EXPECT_EQ(created("d.j on t", ""), "d.j d.t");
+  EXPECT_EQ(created("d.j on t", "other"), "d.j d.t");
+  EXPECT_EQ(created("j on d.t", ""), "d.j d.t");
+  EXPECT_EQ(created("j on t", "d"), "d.j d.t");
+  EXPECT_EQ(created("d.j on d.t", ""), "d.j d.t");
+  EXPECT_TRUE(created("j on t", "").starts_with("No database selected"));
+  EXPECT_NE(created("d.j on e.t", "d").find("must be in the database of its table e.t"), std::string::npos);
+}
+
+TEST(RoutineLoad, is_shown_for_all_databases_where_none_is_said) {
+  const auto shown = [](std::string_view sql, std::string database) {
+    Context context;
+    context.database = std::move(database);
+    auto action = translate(sql, context);
+    EXPECT_TRUE(action) << sql;
+    return std::get<ShowRoutineLoad>(std::get<EngineStatement>(*action));
+  };
+  EXPECT_EQ(shown("show routine load", "").database, "");
+  EXPECT_EQ(shown("show routine load", "d").database, "d");
+  EXPECT_EQ(shown("show routine load from e like 'j%'", "d").database, "e");
+  EXPECT_EQ(shown("show routine load from e like 'j%'", "").like, "j%");
+  EXPECT_EQ(shown("show routine load for j", "").database, "");
+  EXPECT_EQ(shown("show routine load for e.j", "d").database, "e");
+  EXPECT_EQ(shown("show routine load for j from e", "d").database, "e");
+}
+
+TEST(ProcessList, has_the_live_connections) {
+  Context context = shop();
+  context.processes = [] { return std::vector<Process>{{.id = 7, .user = "root", .host = "h:1", .info = "it's"}}; };
+  EXPECT_EQ(
+      sql_of("select id from information_schema.processlist p where p.id = 7", context),
+      "SELECT \"id\" FROM (SELECT * FROM (VALUES (CAST(7 AS BIGINT), 'root', 'h:1', NULL, '', CAST(0 AS INTEGER), "
+      "'', 'it''s')) AS shown(\"ID\", \"USER\", \"HOST\", \"DB\", \"COMMAND\", \"TIME\", \"STATE\", \"INFO\")) AS "
+      "\"p\" WHERE \"p\".\"id\" = 7");
+  EXPECT_EQ(sql_of("select 1 from processlist", context), "SELECT 1 AS \"1\" FROM \"processlist\"");
+  EXPECT_NE(sql_of("create view v as select id from information_schema.processlist", context).find("processlist"),
+            std::string::npos);
 }
 
 TEST(RoutineLoad, says_what_is_missing_or_twice) {

@@ -17,7 +17,8 @@ std::unexpected<Error> has_table(const TableName& name) {
   return fail(Code::kExists, fmt::format("Table '{}' already exists", name.to_string()));
 }
 std::unexpected<Error> no_load(const dialect::ObjectName& job) {
-  return fail(Code::kNotFound, fmt::format("There is no routine load {}.{}", job.database, job.name));
+  return fail(Code::kNotFound,
+              fmt::format("There is no routine load {}{}{}", job.database, job.database.empty() ? "" : ".", job.name));
 }
 
 // LIKE with % and _.
