@@ -11,9 +11,9 @@ namespace {
 
 constexpr std::size_t kHashedBytesMax = 64 << 10;
 
-std::string large_etag(std::size_t size, std::uint32_t crc) { return fmt::format("{:x}-{:08x}", size, crc); }
-
 }  // namespace
+
+std::string large_etag(std::size_t size, std::uint32_t crc) { return fmt::format("{:x}-{:08x}", size, crc); }
 
 Digest sha256(std::string_view bytes) {
   Digest digest;

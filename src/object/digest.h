@@ -24,5 +24,7 @@ inline std::string_view view_of(const Digest& digest) {
 // Equal bytes have equal ETags, so a body that is swapped must carry a counter or nonce (as meta/root does).
 std::string content_etag(const SliceChain& body);
 std::string content_etag(std::string_view body);
+// For a writer that took the CRC-32C of a body above 64 KiB in passing.
+std::string large_etag(std::size_t size, std::uint32_t crc);
 
 }  // namespace millrace::object

@@ -13,6 +13,9 @@
 #include <cstdio>
 #include <cstring>
 
+#include "object/digest.h"
+#include "object/direct_io.h"
+
 namespace millrace::object::file_io {
 namespace {
 
@@ -134,14 +137,21 @@ Error error_of(int error, const std::string& doing, const std::string& path) {
   return {code, std::move(text)};
 }
 
-Result<void> write_new(const std::string& path, const SliceChain& body, bool durable) {
+Result<std::string> write_new(const std::string& path, const SliceChain& body, bool durable) {
+  if (body.size() >= kDirectBytesMin) {
+    if (auto crc = write_new_direct(path, body, durable)) {
+      if (!*crc) return fail(std::move(*crc).error());
+      return large_etag(body.size(), **crc);
+    }
+  }
   const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!fd.valid()) return failed(errno, "creating", path);
   Result<void> done = write_all(fd.get(), body, path);
   // Not applied whatever the reason: the bytes have no key yet.
   if (done && durable && ::fdatasync(fd.get()) != 0) done = failed(errno, "syncing", path);
-  if (!done) ::unlink(path.c_str());
-  return done;
+  if (done) return content_etag(body);
+  ::unlink(path.c_str());
+  return fail(std::move(done).error());
 }
 
 Result<std::vector<std::string>> make_parents(const std::string& path) {

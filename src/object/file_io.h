@@ -34,8 +34,8 @@ class Fd {
 // kExists, EMFILE/ENFILE kUnavailable, anything else kTimeout (the outcome is unknown).
 Error error_of(int error, const std::string& doing, const std::string& path);
 
-// A new file with these bytes; synced when `durable`. On failure the file is gone again.
-Result<void> write_new(const std::string& path, const SliceChain& body, bool durable);
+// A new file with these bytes, and its content_etag; synced when `durable`. On failure the file is gone again.
+Result<std::string> write_new(const std::string& path, const SliceChain& body, bool durable);
 // Gives the file `from` the name `to` unless that is taken (kExists); makes missing directories. `from` is gone after.
 // `made_directories`: those created, whose parents need a sync.
 Result<std::vector<std::string>> link_as_new(const std::string& from, const std::string& to);

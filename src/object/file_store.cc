@@ -195,26 +195,26 @@ class FileStore final : public Store {
   };
 
   static Result<Placed> create(const std::string& from, const std::string& to, const SliceChain& body, bool durable) {
-    TRY_VOID(not_applied(file_io::write_new(from, body, durable)));
+    TRY(auto etag, not_applied(file_io::write_new(from, body, durable)));
     TRY(auto directories, file_io::link_as_new(from, to));
-    return Placed{content_etag(body), std::move(directories)};
+    return Placed{std::move(etag), std::move(directories)};
   }
 
   static Result<Placed> replace(const std::string& from, const std::string& to, const SliceChain& body,
                                 const std::string& etag, bool durable) {
     TRY(Slice now, file_io::read_whole(to));
     if (content_etag(now.view()) != etag) return fail(Code::kExists, "object changed: " + to);
-    TRY_VOID(not_applied(file_io::write_new(from, body, durable)));
+    TRY(auto new_etag, not_applied(file_io::write_new(from, body, durable)));
     if (::rename(from.c_str(), to.c_str()) != 0) {
       const int error = errno;
       ::unlink(from.c_str());
       return fail(file_io::error_of(error, "replacing", to));
     }
-    return Placed{content_etag(body), {to.substr(0, to.rfind('/'))}};
+    return Placed{std::move(new_etag), {to.substr(0, to.rfind('/'))}};
   }
 
   // Bytes that never got their key are definitely not applied.
-  static Result<void> not_applied(Result<void> written) {
+  static Result<std::string> not_applied(Result<std::string> written) {
     if (written) return written;
     const Code code = written.error().code();
     if (code == Code::kTimeout || code == Code::kExists) return fail(Code::kUnavailable, written.error().message());

@@ -1,6 +1,7 @@
 // What is peculiar to directories: locks, left-overs, rights, full disks; and the probe and the counting over them.
 #include "object/file_store.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -111,7 +112,7 @@ TEST_F(FileStore, a_full_disk_is_exhausted_and_leaves_nothing_behind) {
   struct rlimit old_limit;
   ::getrlimit(RLIMIT_FSIZE, &old_limit);
   struct rlimit limit = old_limit;
-  limit.rlim_cur = 1 << 20;
+  limit.rlim_cur = (1 << 20) + 5000;  // the last write before it is a short one
   ::setrlimit(RLIMIT_FSIZE, &limit);
   run(**store, [](Store& s) -> Task<void> {
     SliceChain large = one_piece(std::string(2 << 20, 'x')), small = one_piece("fits");
@@ -124,6 +125,31 @@ TEST_F(FileStore, a_full_disk_is_exhausted_and_leaves_nothing_behind) {
   });
   ::setrlimit(RLIMIT_FSIZE, &old_limit);
   EXPECT_TRUE(fs::is_empty(directory_ + "/.tmp"));
+}
+
+// Around the sizes at which large bodies leave the page cache, and at the edges of blocks and buffers.
+TEST_F(FileStore, bodies_of_any_size_and_any_pieces_come_back_whole) {
+  auto store = open(directory_);
+  ASSERT_TRUE(store);
+  run(**store, [](Store& s) -> Task<void> {
+    const std::size_t sizes[] = {0,       1,         4096,          (256 << 10) - 1, 256 << 10, (256 << 10) + 1,
+                                 1 << 20, 300 << 10, (1 << 20) - 1, (1 << 20) + 1,   3'333'333, (2 << 20) + 4096};
+    for (const std::size_t size : sizes) {
+      SliceChain body;
+      std::string expected;
+      for (std::size_t step = 1; expected.size() < size; step = step * 7 + 3) {
+        std::string piece(std::min(step % 70'000, size - expected.size()), static_cast<char>('a' + step % 26));
+        expected += piece;
+        body.append(Slice::of(std::move(piece)));
+      }
+      const std::string key = fmt::format("size/{}", size);
+      auto put = co_await s.put_if_absent(key, body);
+      EXPECT_TRUE(put) << put.error().to_string();
+      auto there = co_await s.get(key);
+      EXPECT_TRUE(there && there->body.view() == expected) << size;
+      EXPECT_TRUE(there && put && there->etag == *put) << size;
+    }
+  });
 }
 
 Task<void> put_one(Store& store, std::string key, int& done) {
