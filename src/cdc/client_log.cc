@@ -39,6 +39,7 @@ struct ClientLog::Impl : std::enable_shared_from_this<Impl> {
   void settle();
   Task<void> write_positions();
   void fail_with(Error error);
+  bool stopping() const { return log.stopping != nullptr && log.stopping->load(); }
 
   // --- asked from the blocking thread ---
   template <class T>
@@ -94,7 +95,11 @@ Result<T> ClientLog::Impl::ask(Task<Result<T>> task) {
   auto answer = std::make_shared<Answer<T>>();
   spawn_on(executor, answer_into<T>(answer, std::move(task)));
   std::unique_lock lock(answer->mutex);
-  answer->changed.wait(lock, [&] { return answer->value.has_value(); });
+  // The task itself must end, as it uses this object: a stop gives it a second, then takes its connections away.
+  for (int slices = 0; !answer->changed.wait_for(lock, 200ms, [&] { return answer->value.has_value(); });) {
+    if (!stopping() || ++slices != 5) continue;
+    boost::asio::post(executor, [shared = shared_from_this()] { shared->client.close(); });
+  }
   return std::move(*answer->value);
 }
 
@@ -297,6 +302,8 @@ ClientLog::~ClientLog() = default;
 Task<void> ClientLog::stop() {
   auto impl = impl_;
   impl->fail_with(Error(Code::kCancelled, "stopped"));
+  // Else the next attempt must find what is under way landed or refused.
+  if (impl->stopping()) impl->client.close();
   co_await impl->scope.stop();
 }
 

@@ -4,6 +4,7 @@
 // `stop` (on the client's thread) ends all waiting with kCancelled.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -20,6 +21,7 @@ struct ClientLogOptions {
   std::string prefix, slot, positions_topic;
   std::size_t bytes_in_flight_max = 24 << 20;
   Duration position_every = 500ms;
+  const std::atomic<bool>* stopping = nullptr;  // once set, nothing waits long for a log that is away
 };
 
 class ClientLog final : public LogPort {

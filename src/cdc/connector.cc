@@ -62,6 +62,7 @@ struct Connector::Impl {
     options.prefix = config.topic_prefix;
     options.slot = config.slot_name;
     options.positions_topic = environment.positions_topic;
+    options.stopping = &shared.stopping;
     return make_on_executor(std::move(options));
   }
   // The client belongs to its executor: it is made and dropped there.

@@ -14,7 +14,7 @@ constexpr Duration kAdvanceEvery = 10s;
 constexpr std::uint64_t kAdvanceBytes = 16 << 20;
 constexpr std::size_t kStreamUnitBytes = 1 << 20;
 constexpr Duration kLinger = 5ms;
-constexpr Duration kStopWait = 5s;
+constexpr Duration kStopWait = 2s;
 
 }  // namespace
 
