@@ -6,6 +6,7 @@ without it they start one.
 
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -20,7 +21,7 @@ import pymysql
 import pytest
 import sqlalchemy
 
-from harness import ROOT
+from harness import ROOT, wait_until
 
 HERE = Path(__file__).resolve().parent
 NODE_MODULES = ROOT / "test" / "node" / "node_modules"
@@ -127,6 +128,23 @@ def test_results_that_differ_silently_in_other_engines(connect, shop):
         "SELECT GROUP_CONCAT(id ORDER BY id DESC SEPARATOR '-') FROM t": "2-1",
         "SELECT COUNT(DISTINCT id, name) FROM t": 1,
         "SELECT SUBSTRING_INDEX('a.b.c', '.', -2)": "b.c",
+        "SELECT FROM_UNIXTIME(1704164645)": datetime(2024, 1, 2, 3, 4, 5),
+        "SELECT FROM_UNIXTIME(1704164645, '%Y')": "2024",
+        "SELECT EXTRACT(YEAR_MONTH FROM '2024-02-03')": 202402,
+        "SELECT EXTRACT(DAY_MINUTE FROM '2024-02-03 04:05:06')": 30405,
+        "SELECT TIMESTAMP('2024-01-02', '01:00:00')": datetime(2024, 1, 2, 1),
+        "SELECT MICROSECOND('10:00:00.5')": 500000,
+        "SELECT HOUR('10:11:12')": 10,
+        "SELECT HOUR('2024-01-02 10:11:12')": 10,
+        "SELECT PERIOD_ADD(202411, 2)": 202501,
+        "SELECT TO_SECONDS('2009-11-29')": 63426672000,
+        "SELECT INSERT('Quadratic', 3, 4, 'What')": "QuWhattic",
+        "SELECT REGEXP_INSTR('dog cat dog', 'cat')": 5,
+        "SELECT INET_ATON('10.0.5.9')": 167773449,
+        "SELECT INET_NTOA(167773449)": "10.0.5.9",
+        "SELECT OCT(12)": "14",
+        "SELECT DATE_TRUNC('month', '2024-02-10')": datetime(2024, 2, 1),
+        "SELECT JSON_CONTAINS_PATH('{\"a\": 1}', 'one', '$.a')": 1,
         "SELECT IF(n IS NULL, 'none', n) FROM t WHERE id = 2": "none",
         "SELECT name FROM t GROUP BY id ORDER BY id LIMIT 1": "ann",
     }
@@ -145,6 +163,8 @@ def test_errors_have_mysqls_codes(connect, shop):
         assert error_code(cursor, "SELECT missing FROM t") == 1054
         assert error_code(cursor, "USE missing") == 1049
         assert error_code(cursor, "SELECT @@missing") == 1193
+        assert error_code(cursor, "SELECT NO_SUCH(1)") == 1305
+        assert error_code(cursor, "SELECT SHA2('a', 512)") == 1235
         assert error_code(cursor, "CREATE TABLE t (id INT)") == 1050
         assert error_code(cursor, "DROP TABLE missing") in (1051, 1146)
         assert value_of(cursor, "SELECT COUNT(*) FROM t") == 2
@@ -267,15 +287,40 @@ def test_routine_loads_need_no_current_database(connect, shop):
         cursor.execute(f"STOP ROUTINE LOAD FOR {shop}.{job}")
 
 
+def test_control_c_in_the_mariadb_cli_stops_the_query(address, connect):
+    text = "SELECT COUNT(*) FROM generate_series(1, 9000000) AS a(x), generate_series(1, 9000000) AS b(y) WHERE x <> y + 2"
+    client = subprocess.Popen(
+        ["mariadb", f"-h{address[0]}", f"-P{address[1]}", "-uroot", "--skip-ssl", "--batch", "-e", text],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        with connect().cursor() as cursor:
+
+            def running():
+                cursor.execute("SHOW FULL PROCESSLIST")
+                return any("y + 2" in (row[7] or "") for row in cursor.fetchall())
+
+            wait_until(running, 20, "the query in the process list")
+            client.send_signal(signal.SIGINT)
+            errors = client.communicate(timeout=30)[1]
+            assert "1317" in errors and "interrupted" in errors, errors
+            assert not running()
+    finally:
+        client.kill()
+        client.wait()
+
+
 def test_a_client_that_vanishes_has_its_query_stopped(connect, shop):
     client, watcher = connect(database=shop), connect()
-    text = "SELECT COUNT(*) FROM generate_series(1, 10000000) a, generate_series(1, 10000000) b WHERE a <> b + 1"
+    text = "SELECT COUNT(*) FROM generate_series(1, 9000000) AS a(x), generate_series(1, 9000000) AS b(y) WHERE x <> y + 1"
     client._execute_command(3, text)
     with watcher.cursor() as cursor:
 
         def running():
             cursor.execute("SHOW FULL PROCESSLIST")
-            return any("b + 1" in (row[7] or "") for row in cursor.fetchall())
+            return any("y + 1" in (row[7] or "") for row in cursor.fetchall())
 
         for wanted in (True, False):
             deadline = time.monotonic() + 20

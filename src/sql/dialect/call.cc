@@ -2,6 +2,8 @@
 // SUBSTRING .. FROM, TIMESTAMPDIFF, DATE_ADD, and windows (OVER).
 #include <fmt/format.h>
 
+#include <array>
+
 #include "sql/dialect/functions.h"
 #include "sql/dialect/nesting.h"
 #include "sql/dialect/select.h"
@@ -74,7 +76,28 @@ class FunctionTranslator {
                 .hint = Hint::kString};
   }
 
+  // EXTRACT(DAY_MINUTE FROM t): the units from the first to the last, two digits each.
+  Result<Expr> extract_several(std::size_t first, std::size_t last) {
+    in_.take();
+    TRY_VOID(in_.expect("FROM"));
+    TRY(const auto when, s_.expression());
+    TRY_VOID(in_.expect_op(")"));
+    std::string sql;
+    for (std::size_t i = first; i <= last; ++i) {
+      TRY(const auto part, call_of(to_lower(kExtracted[i]), {when}, s_.context_));
+      sql = sql.empty() ? operand(part) : fmt::format("({} * 100 + {})", sql, operand(part));
+    }
+    return Expr{.sql = std::move(sql), .hint = Hint::kNumber};
+  }
+
   Result<Expr> extract() {
+    for (std::size_t first = 0; first < kExtracted.size(); ++first) {
+      for (std::size_t last = first + 1; last < kExtracted.size(); ++last) {
+        const bool years = first < 2;
+        if (years != (last < 2)) continue;
+        if (in_.is(fmt::format("{}_{}", kExtracted[first], kExtracted[last]))) return extract_several(first, last);
+      }
+    }
     TRY(const auto unit, s_.interval_unit());
     TRY_VOID(in_.expect("FROM"));
     TRY(auto when, s_.expression());
@@ -196,6 +219,8 @@ class FunctionTranslator {
     }
     return call_of(name_, std::move(arguments), s_.context_);
   }
+
+  static constexpr std::array<std::string_view, 6> kExtracted = {"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"};
 
   SelectTranslator& s_;
   Cursor& in_;

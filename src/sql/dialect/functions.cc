@@ -34,6 +34,21 @@ constexpr auto kFunctions = std::to_array<FunctionRow>({
      Hint::kNumber},
     {"format", 2, 2, "format('{:,.' || $2 || 'f}', CAST($1 AS DOUBLE))", Hint::kString},
     {"instr", 2, 2, "instr($s1, $s2)", Hint::kNumber},
+    {"inet_aton", 1, 1,
+     "(TRY_CAST(split_part($s1, '.', 1) AS BIGINT) * 16777216 + TRY_CAST(split_part($s1, '.', 2) AS BIGINT) * 65536 + "
+     "TRY_CAST(split_part($s1, '.', 3) AS BIGINT) * 256 + TRY_CAST(split_part($s1, '.', 4) AS BIGINT))",
+     Hint::kNumber},
+    {"inet_ntoa", 1, 1,
+     "(CAST(CAST($1 AS BIGINT) // 16777216 AS VARCHAR) || '.' || CAST(CAST($1 AS BIGINT) // 65536 % 256 AS VARCHAR) || "
+     "'.' || CAST(CAST($1 AS BIGINT) // 256 % 256 AS VARCHAR) || '.' || CAST(CAST($1 AS BIGINT) % 256 AS VARCHAR))",
+     Hint::kString},
+    {"charset", 1, 1, "'utf8mb4'", Hint::kString},
+    {"collation", 1, 1, "'utf8mb4_0900_ai_ci'", Hint::kString},
+    {"insert", 4, 4,
+     "CASE WHEN $2 < 1 OR $2 > length($s1) THEN $s1 WHEN $3 < 0 THEN left($s1, $2 - 1) || $s4 ELSE left($s1, $2 - 1) "
+     "|| "
+     "$s4 || substring($s1, $2 + $3) END",
+     Hint::kString},
     {"lcase", 1, 1, "lower($s1)", Hint::kString},
     {"length", 1, 1, "strlen($s1)", Hint::kNumber},
     {"locate", 2, 2, "instr($s2, $s1)", Hint::kNumber},
@@ -48,6 +63,12 @@ constexpr auto kFunctions = std::to_array<FunctionRow>({
     {"position", 2, 2, "instr($s2, $s1)", Hint::kNumber},
     {"quote", 1, 1, "(chr(39) || replace($s1, chr(39), chr(92) || chr(39)) || chr(39))", Hint::kString},
     {"regexp_like", 2, 2, "regexp_matches($s1, $2)", Hint::kBool},
+    {"regexp_like", 3, 3, "regexp_matches($s1, $2, $3)", Hint::kBool},
+    // One more than what stands before the first match.
+    {"regexp_instr", 2, 2,
+     "CASE WHEN regexp_matches($s1, $2) THEN length(regexp_extract($s1, '(?s)^(.*?)(?:' || $s2 || ')', 1)) + 1 ELSE 0 "
+     "END",
+     Hint::kNumber},
     {"regexp_replace", 3, 3, "regexp_replace($s1, $2, $3, 'g')", Hint::kString},
     {"regexp_substr", 2, 2, "nullif(regexp_extract($s1, $2), '')", Hint::kString},
     {"repeat", 2, 2, "repeat($s1, $2)", Hint::kString},
@@ -71,6 +92,8 @@ constexpr auto kFunctions = std::to_array<FunctionRow>({
     {"uuid", 0, 0, "CAST(uuid() AS VARCHAR)", Hint::kString},
     // Numbers
     {"abs", 1, 1, "abs($n1)", Hint::kNumber},
+    {"atan", 1, 1, "atan($n1)", Hint::kNumber},
+    {"atan", 2, 2, "atan2($n1, $n2)", Hint::kNumber},
     {"ceiling", 1, 1, "CAST(ceil($n1) AS BIGINT)", Hint::kNumber},
     {"ceil", 1, 1, "CAST(ceil($n1) AS BIGINT)", Hint::kNumber},
     {"floor", 1, 1, "CAST(floor($n1) AS BIGINT)", Hint::kNumber},
@@ -80,6 +103,7 @@ constexpr auto kFunctions = std::to_array<FunctionRow>({
     {"log10", 1, 1, "CASE WHEN $1 > 0 THEN log10($1) END", Hint::kNumber},
     {"log2", 1, 1, "CASE WHEN $1 > 0 THEN log2($1) END", Hint::kNumber},
     {"mod", 2, 2, "($n1 % $n2)", Hint::kNumber},
+    {"oct", 1, 1, "format('{:o}', CAST($1 AS BIGINT))", Hint::kString},
     {"rand", 0, 1, "random()", Hint::kNumber},
     {"round", 1, 2, "round($*)", Hint::kNumber},
     {"sqrt", 1, 1, "CASE WHEN $1 >= 0 THEN sqrt($1) END", Hint::kNumber},
@@ -107,6 +131,7 @@ constexpr auto kFunctions = std::to_array<FunctionRow>({
     {"to_date", 1, 1, "$d1", Hint::kDate},
     {"time", 1, 1, "TRY_CAST($1 AS TIME)", Hint::kTime},
     {"timestamp", 1, 1, "$t1", Hint::kTimestamp},
+    {"timestamp", 2, 2, "($t1 + CAST($s2 AS INTERVAL))", Hint::kTimestamp},
     {"datediff", 2, 2, "date_diff('day', $d2, $d1)", Hint::kNumber},
     {"day", 1, 1, "day($d1)", Hint::kNumber},
     {"dayofmonth", 1, 1, "day($d1)", Hint::kNumber},
@@ -115,7 +140,7 @@ constexpr auto kFunctions = std::to_array<FunctionRow>({
     {"dayname", 1, 1, "dayname($d1)", Hint::kString},
     {"monthname", 1, 1, "monthname($d1)", Hint::kString},
     {"from_days", 1, 1, "(DATE '0001-01-01' + CAST($1 - 366 AS INTEGER))", Hint::kDate},
-    {"from_unixtime", 1, 1, "make_timestamp(CAST(CAST($1 AS DECIMAL(18, 6)) * 1000000 AS BIGINT))", Hint::kTimestamp},
+    {"from_unixtime", 1, 1, "make_timestamp(CAST(CAST($1 AS DECIMAL(30, 6)) * 1000000 AS BIGINT))", Hint::kTimestamp},
     {"hour", 1, 1, "hour($time1)", Hint::kNumber},
     {"last_day", 1, 1, "last_day($d1)", Hint::kDate},
     {"makedate", 2, 2, "(make_date($1, 1, 1) + CAST($2 - 1 AS INTEGER))", Hint::kDate},
@@ -123,13 +148,17 @@ constexpr auto kFunctions = std::to_array<FunctionRow>({
     {"microsecond", 1, 1, "(microsecond($time1) % 1000000)", Hint::kNumber},
     {"minute", 1, 1, "minute($time1)", Hint::kNumber},
     {"month", 1, 1, "month($d1)", Hint::kNumber},
+    {"period_add", 2, 2,
+     "((($1 // 100) * 12 + $1 % 100 - 1 + $2) // 12 * 100 + (($1 // 100) * 12 + $1 % 100 - 1 + $2) % 12 + 1)",
+     Hint::kNumber},
     {"period_diff", 2, 2, "(($1 // 100) * 12 + $1 % 100 - ($2 // 100) * 12 - $2 % 100)", Hint::kNumber},
     {"quarter", 1, 1, "quarter($d1)", Hint::kNumber},
     {"sec_to_time", 1, 1, "(TIME '00:00:00' + INTERVAL (CAST($1 AS BIGINT)) SECOND)", Hint::kTime},
     {"second", 1, 1, "CAST(floor(second($time1)) AS BIGINT)", Hint::kNumber},
     {"time_to_sec", 1, 1, "CAST(epoch(TRY_CAST($1 AS TIME)) AS BIGINT)", Hint::kNumber},
-    {"timediff", 2, 2, "($t1 - $t2)", Hint::kUnknown},
+    {"timediff", 2, 2, "coalesce($t1 - $t2, TRY_CAST($s1 AS INTERVAL) - TRY_CAST($s2 AS INTERVAL))", Hint::kUnknown},
     {"to_days", 1, 1, "(date_diff('day', DATE '0001-01-01', $d1) + 366)", Hint::kNumber},
+    {"to_seconds", 1, 1, "(date_diff('second', TIMESTAMP '0001-01-01', $t1) + 366 * 86400)", Hint::kNumber},
     {"unix_timestamp", 0, 0, "CAST(floor(epoch(now())) AS BIGINT)", Hint::kNumber},
     {"unix_timestamp", 1, 1, "CAST(floor(epoch($t1)) AS BIGINT)", Hint::kNumber},
     {"week", 1, 1, "CAST(strftime($d1, '%U') AS INTEGER)", Hint::kNumber},
@@ -147,6 +176,8 @@ constexpr auto kFunctions = std::to_array<FunctionRow>({
     {"seconds_diff", 2, 2, "date_diff('second', $t2, $t1)", Hint::kNumber},
     // JSON
     {"json_arrayagg", 1, 1, "json_group_array($1)"},
+    {"json_contains_path", 3, 3, "json_exists($1, $3)", Hint::kBool},
+    {"json_keys", 1, 2, "to_json(json_keys($*))"},
     {"json_length", 1, 2, "json_array_length($*)", Hint::kNumber},
     {"json_objectagg", 2, 2, "json_group_object($1, $2)"},
     {"json_unquote", 1, 1, "($1 ->> '$')", Hint::kString},
@@ -235,11 +266,17 @@ std::string filled(std::string_view pattern, const std::vector<Expr>& arguments)
       const Expr& argument = arguments[static_cast<std::size_t>(pattern[0] - '1')];
       pattern.remove_prefix(1);
       const bool text_time = time && argument.hint == Hint::kString;
-      out += kind == 's'                ? as_text(argument)
-             : kind == 'd'              ? as_date(argument)
-             : kind == 't' || text_time ? as_timestamp(argument)
-             : kind == 'n'              ? as_number(argument)
-                                        : operand(argument);
+      // '10:11:12' is a time of no day.
+      if (text_time) {
+        out += fmt::format("coalesce({}, DATE '2000-01-01' + TRY_CAST({} AS TIME))", as_timestamp(argument),
+                           as_text(argument));
+        continue;
+      }
+      out += kind == 's'   ? as_text(argument)
+             : kind == 'd' ? as_date(argument)
+             : kind == 't' ? as_timestamp(argument)
+             : kind == 'n' ? as_number(argument)
+                           : operand(argument);
     }
   }
   return out;
@@ -289,7 +326,7 @@ Result<Expr> formatted(const std::string& name, const std::vector<Expr>& argumen
   }
   std::string when = as_timestamp(arguments[0]);
   if (name == "from_unixtime")
-    when = fmt::format("make_timestamp(CAST(CAST({} AS DECIMAL(18, 6)) * 1000000 AS BIGINT))", arguments[0].sql);
+    when = fmt::format("make_timestamp(CAST(CAST({} AS DECIMAL(30, 6)) * 1000000 AS BIGINT))", arguments[0].sql);
   if (name == "time_format") when = fmt::format("(DATE '2000-01-01' + CAST({} AS TIME))", arguments[0].sql);
   return Expr{.sql = fmt::format("strftime({}, {})", when, format), .hint = Hint::kString};
 }
@@ -375,6 +412,13 @@ Result<Expr> call_of(const std::string& name, std::vector<Expr> arguments, const
     std::vector<std::string> parts;
     for (const auto& one : arguments) parts.push_back("chr(CAST(" + one.sql + " AS INTEGER))");
     return Expr{.sql = "(" + join(parts, " || ") + ")", .hint = Hint::kString};
+  }
+  if (name == "sha2" && arguments.size() == 2 && arguments[1].sql != "256" && arguments[1].sql != "0") {
+    return fail(Code::kUnsupported, "SHA2() is supported with 256 bits only");
+  }
+  if (name == "date_trunc" && arguments.size() == 2 && arguments[1].hint == Hint::kString) {
+    return Expr{.sql = fmt::format("date_trunc({}, {})", arguments[0].sql, as_timestamp(arguments[1])),
+                .hint = Hint::kTimestamp};
   }
   if (arguments.empty() || name == "last_insert_id") {
     if (auto value = session_function(name, context)) return std::move(*value);

@@ -19,7 +19,7 @@ constexpr std::array kStates = std::to_array<StateRow>({
     {1094, "HY000"}, {1105, "HY000"}, {1140, "42000"}, {1146, "42S02"}, {1153, "08S01"}, {1193, "HY000"},
     {1205, "HY000"}, {1210, "HY000"}, {1226, "42000"}, {1231, "42000"}, {1235, "42000"}, {1243, "HY000"},
     {1264, "22003"}, {1292, "22007"}, {1305, "42000"}, {1317, "70100"}, {1347, "HY000"}, {1365, "22012"},
-    {1370, "42000"}, {3024, "HY000"},
+    {1370, "42000"}, {1421, "HY000"}, {3024, "HY000"},
 });
 
 // Found in DuckDB's message -> MySQL's code. The first row that fits wins.
@@ -99,6 +99,10 @@ std::string message_of(std::uint16_t code, const std::string& text, const ErrorC
       auto name = between(text, "Referenced column \"", "\"");
       if (name.empty()) name = between(text, "have a column named \"", "\"");
       return name.empty() ? text : fmt::format("Unknown column '{}' in 'field list' ({})", name, text);
+    }
+    case 1305: {
+      const auto name = between(text, "Function with name ", " does not exist");
+      return name.empty() ? text : fmt::format("FUNCTION {} does not exist ({})", name, text);
     }
     case 1317: return "Query execution was interrupted";
     case 1064:
