@@ -2,6 +2,7 @@
 INSERT INTO numbers SELECT id + 100, b, s, i, l, r, d, o, n10_2, n5, n, nneg, m, b1, b5, b20, vb, vbu FROM numbers;
 INSERT INTO texts SELECT id + 100, c1, c5, v, vu, t, by, j, jb, u, x, e, dm, pr, ts FROM texts;
 INSERT INTO times SELECT id + 100, d, t0, t3, t6, tz, tz0, ts0, ts3, ts6, ts5, tstz, tstz0, tstz3, iv FROM times;
+INSERT INTO times (id, d) VALUES (201, '0044-03-15 BC'), (202, '0001-12-31 BC'), (203, '4713-01-01 BC');
 INSERT INTO shapes SELECT id + 100, inet, cidr, mac, mac8, i4r, i8r, nr, tsr, tstzr, dr, p, bx, ls, pa, po, ci, ln FROM shapes;
 INSERT INTO arrays SELECT id + 100, ab, as2, ai, al, ar, ad, at, av, ac, an, anu, ada, aj, ajb, au, ats, atstz, ati, atz, aby, ain, ao, ae, ar4, aii FROM arrays;
 INSERT INTO dropped (id, lsn, reg, kept) VALUES (2, '0/2', 'pg_type', 'kept too');
