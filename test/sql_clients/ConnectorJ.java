@@ -84,6 +84,35 @@ public class ConnectorJ {
     }
   }
 
+  // Results in parts: by a cursor (useCursorFetch) or row by row (a fetch size of Integer.MIN_VALUE).
+  static void many_rows(Connection connection, int fetchSize) throws SQLException {
+    String numbers = "SELECT n, CONCAT('row ', n) AS t FROM generate_series(1, 5000) AS s(n) WHERE n > ? ORDER BY n";
+    try (PreparedStatement select = connection.prepareStatement(numbers)) {
+      select.setFetchSize(fetchSize);
+      for (int round = 0; round < 2; ++round) {
+        select.setInt(1, round);
+        try (ResultSet rows = select.executeQuery()) {
+          for (int n = round + 1; n <= 5000; ++n) {
+            check(rows.next() && rows.getInt(1) == n && rows.getString(2).equals("row " + n), "row " + n);
+          }
+          check(!rows.next(), "a row too many");
+        }
+      }
+      select.setInt(1, 0);
+      ResultSet left = select.executeQuery();
+      check(left.next() && left.getInt(1) == 1, "the first row");
+      left.close();  // the rest is not read
+      select.setInt(1, 5000);
+      check(!select.executeQuery().next(), "a row of an empty result");
+    }
+    try (Statement statement = connection.createStatement()) {
+      statement.setFetchSize(fetchSize);
+      try (ResultSet rows = statement.executeQuery("SHOW TABLES")) {
+        check(rows.next() && rows.getString(1).equals("t") && !rows.next(), "SHOW TABLES");
+      }
+    }
+  }
+
   public static void main(String[] arguments) throws Exception {
     String url = "jdbc:mysql://" + arguments[0] + "/" + arguments[1] + "?user=root&sslMode=DISABLED";
     for (String option : List.of("", "&useServerPrepStmts=true", "&useServerPrepStmts=true&cachePrepStmts=true&rewriteBatchedStatements=true")) {
@@ -95,6 +124,14 @@ public class ConnectorJ {
         connection.setAutoCommit(true);
         check(connection.isValid(5), "isValid");
       }
+    }
+    try (Connection connection = DriverManager.getConnection(url + "&useCursorFetch=true&defaultFetchSize=2")) {
+      metadata(connection, arguments[1]);
+      statements(connection);
+      many_rows(connection, 100);
+    }
+    try (Connection connection = DriverManager.getConnection(url)) {
+      many_rows(connection, Integer.MIN_VALUE);
     }
     System.out.println("all good");
   }

@@ -18,7 +18,15 @@ constexpr Duration kIdleTimeout = 28'800s;  // wait_timeout
 constexpr std::size_t kFlushBytes = 256u << 10;
 // Enough for any one packet; the reader pauses beyond.
 constexpr std::size_t kBufferedBytesMax = kPacketBytesMax + (64u << 10);
+// Of a cursor that is put aside for another statement: more cannot be kept in memory.
+constexpr std::size_t kCursorRowsMax = 1'000'000;
+constexpr std::uint8_t kCursorTypeReadOnly = 1;  // a flag of COM_STMT_EXECUTE
 constexpr std::size_t kReadBytes = 64u << 10;
+
+bool uses_engine(Command command) {
+  return command == Command::kQuery || command == Command::kStmtPrepare || command == Command::kStmtExecute ||
+         command == Command::kInitDb || command == Command::kFieldList;
+}
 
 // A timer that closes over something that lives as long as it does.
 class Alarm {
@@ -138,6 +146,7 @@ Task<Connection::Next> Connection::login(LoginRequest request) {
     fail_with(sql_error(1045, allowed.error().message()));
     co_return Next::kHangUp;
   }
+  cursors_.clear();
   user_ = request.login.user;
   const std::string database = request.database;
   auto opened = co_await session_.open(ports_.engine, user_, "localhost", database);
@@ -150,6 +159,12 @@ Task<Connection::Next> Connection::login(LoginRequest request) {
 }
 
 Task<Connection::Next> Connection::command(CommandRequest request) {
+  if (!cursors_.empty()) {
+    const bool of_statement = request.command == Command::kStmtClose || request.command == Command::kStmtReset ||
+                              request.command == Command::kStmtExecute;
+    if (const auto id = decode_statement_id(request.body); id && of_statement) cursors_.erase(*id);
+    if (uses_engine(request.command)) co_await settle_cursors();
+  }
   switch (request.command) {
     case Command::kQuit: co_return Next::kHangUp;
     case Command::kPing: conversation_.answer_ok(0, 0); break;
@@ -171,6 +186,7 @@ Task<Connection::Next> Connection::command(CommandRequest request) {
       break;
     }
     case Command::kResetConnection: {
+      cursors_.clear();
       const std::string database = session_.database();
       auto opened = co_await session_.open(ports_.engine, user_, "localhost", database);
       if (!opened) {
@@ -204,7 +220,7 @@ Task<Connection::Next> Connection::command(CommandRequest request) {
       }
       break;
     }
-    case Command::kStmtFetch: fail_with(sql_error(1235, "cursors are not supported: results are sent whole")); break;
+    case Command::kStmtFetch: co_await fetch(std::move(request.body)); break;
     default:
       fail_with(sql_error(1047, fmt::format("Unknown command 0x{:02x}", static_cast<unsigned>(request.command))));
   }
@@ -233,13 +249,13 @@ Task<void> Connection::query(std::string text) {
   for (std::size_t i = 0; i < statements.size() && !gone_; ++i) {
     conversation_.set_more_results(i + 1 < statements.size());
     std::string one = std::move(statements[i]);
-    co_await statement(std::move(one), RowFormat::kText);
+    co_await statement(std::move(one), RowFormat::kText, std::nullopt);
     if (ports_.metrics.errors_total.Value() != errors_before) break;  // the rest is not run
   }
   conversation_.set_more_results(false);
 }
 
-Task<void> Connection::statement(std::string text, RowFormat format) {
+Task<void> Connection::statement(std::string text, RowFormat format, std::optional<std::uint32_t> cursor_of) {
   running_ = text.substr(0, 1024);
   cancel_ = CancelToken();
   if (gone_) cancel_.cancel();
@@ -259,11 +275,16 @@ Task<void> Connection::statement(std::string text, RowFormat format) {
     std::uint64_t rows = 0;
     const std::vector<std::string> warnings = (*result)->warnings();
     const bool has_rows = !(*result)->columns().empty();
-    auto sent = co_await send_result(**result, format, rows);
+    Result<void> sent;
+    if (cursor_of && has_rows) {
+      sent = co_await open_cursor(*cursor_of, std::move(*result));
+    } else {
+      sent = co_await send_result(**result, format, rows);
+    }
     if (!sent) {
       fail_with(sent.error());
     } else {
-      const auto changed = has_rows ? -1 : static_cast<std::int64_t>((*result)->affected_rows());
+      const auto changed = has_rows ? -1 : static_cast<std::int64_t>((*result)->affected_rows());  // no cursor then
       session_.finished(rows, changed, warnings);
     }
     ports_.metrics.rows_total.Increment(static_cast<double>(rows));
@@ -324,7 +345,97 @@ Task<void> Connection::execute(std::string body) {
     fail_with(bound.error());
     co_return;
   }
-  co_await statement(std::move(*bound), RowFormat::kBinary);
+  const bool by_cursor = (execute->flags & kCursorTypeReadOnly) != 0;
+  const auto cursor_of = by_cursor ? std::optional(*id) : std::nullopt;
+  co_await statement(std::move(*bound), RowFormat::kBinary, cursor_of);
+}
+
+Task<Result<void>> Connection::open_cursor(std::uint32_t id, std::unique_ptr<ResultSet> result) {
+  Cursor cursor;
+  cursor.columns = result->columns();
+  cursor.cancel = cancel_;
+  CO_TRY(auto chunk, co_await result->next());  // most errors show there
+  if (chunk) {
+    cursor.result = std::move(result);
+    cursor.chunks.push_back(std::move(chunk));
+  }
+  conversation_.begin_cursor(cursor.columns);
+  cursors_.insert_or_assign(id, std::move(cursor));
+  co_return Result<void>();
+}
+
+// The engine has one result at a time: what cursors have not read yet is read now.
+Task<void> Connection::settle_cursors() {
+  for (auto& [id, cursor] : cursors_) {
+    std::size_t rows = 0;
+    while (cursor.result && !cursor.error) {
+      auto chunk = co_await cursor.result->next();
+      if (!chunk) {
+        cursor.error = chunk.error();
+      } else if (!*chunk) {
+        cursor.result.reset();
+      } else if ((rows += (*chunk)->rows()) > kCursorRowsMax) {
+        cursor.error =
+            Error(Code::kExhausted, fmt::format("another statement ran while a cursor had over {} rows left: "
+                                                "use a connection for each",
+                                                kCursorRowsMax));
+      } else {
+        cursor.chunks.push_back(std::move(*chunk));
+      }
+    }
+    if (cursor.error) cursor.chunks.clear();
+    cursor.result.reset();
+  }
+}
+
+Task<void> Connection::fetch(std::string body) {
+  ByteReader reader(body);
+  const auto id = reader.le<std::uint32_t>();
+  const auto count = reader.le<std::uint32_t>();
+  const auto found = cursors_.find(id);
+  if (!reader.ok() || found == cursors_.end()) {
+    fail_with(sql_error(1421, fmt::format("The statement ({}) has no open cursor.", id)));
+    co_return;
+  }
+  cancel_ = found->second.cancel;
+  timed_out_ = false;
+  const Alarm limit(ports_.clock, session_.time_limit(), [this] {
+    timed_out_ = true;
+    cancel_.cancel();
+  });
+  auto sent = co_await fetch_rows(found->second, count);
+  if (sent) co_return;
+  fail_with(sent.error());
+  cursors_.erase(found);
+}
+
+Task<Result<void>> Connection::fetch_rows(Cursor& cursor, std::uint32_t count) {
+  if (cursor.error) co_return fail(std::move(*cursor.error));
+  bool ended = false;
+  for (std::uint32_t sent = 0; sent < count;) {
+    if (cursor.chunks.empty() && cursor.result) {
+      CO_TRY(auto chunk, co_await cursor.result->next());
+      if (chunk) cursor.chunks.push_back(std::move(chunk));
+    }
+    if (cursor.chunks.empty()) {
+      cursor.result.reset();
+      ended = true;
+      break;
+    }
+    const Chunk& chunk = *cursor.chunks.front();
+    for (; cursor.row < chunk.rows() && sent < count; ++cursor.row, ++sent) {
+      conversation_.add_row(cursor.columns, chunk, cursor.row, RowFormat::kBinary);
+      if (conversation_.output().size() >= kFlushBytes && !co_await flush()) {
+        co_return fail(Code::kCancelled, "the client left");
+      }
+    }
+    if (cursor.row == chunk.rows()) {
+      cursor.chunks.pop_front();
+      cursor.row = 0;
+    }
+  }
+  conversation_.end_fetch(ended);
+  co_return Result<void>();
 }
 
 void Connection::send_long_data(std::string_view body) {  // has no answer, not even for errors

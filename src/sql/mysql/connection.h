@@ -2,7 +2,10 @@
 // answers one request at a time. The driver of Conversation (packets) and ClientSession (statements).
 #pragma once
 
+#include <deque>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +46,16 @@ class Connection {
 
  private:
   enum class Next { kGoOn, kHangUp };
+  // A result that the client fetches in parts. Its rows stay in the engine until another command needs the
+  // session: then the rest is read into `chunks`.
+  struct Cursor {
+    std::vector<ColumnInfo> columns;
+    std::unique_ptr<ResultSet> result;  // null: read to its end
+    CancelToken cancel;
+    std::deque<std::unique_ptr<Chunk>> chunks;
+    std::size_t row = 0;  // the next one of the first chunk
+    std::optional<Error> error;
+  };
 
   Task<void> read_loop();
   Task<void> answer_requests();
@@ -50,7 +63,12 @@ class Connection {
   Task<Next> login(LoginRequest request);
   Task<Next> command(CommandRequest request);
   Task<void> query(std::string text);
-  Task<void> statement(std::string text, RowFormat format);
+  // With `cursor_of`, rows are kept for COM_STMT_FETCH of that statement.
+  Task<void> statement(std::string text, RowFormat format, std::optional<std::uint32_t> cursor_of);
+  Task<Result<void>> open_cursor(std::uint32_t id, std::unique_ptr<ResultSet> result);
+  Task<void> settle_cursors();
+  Task<void> fetch(std::string body);
+  Task<Result<void>> fetch_rows(Cursor& cursor, std::uint32_t count);
   Task<Result<void>> send_result(ResultSet& result, RowFormat format, std::uint64_t& rows);
   Task<void> prepare(std::string text);
   Task<void> execute(std::string body);
@@ -70,7 +88,8 @@ class Connection {
   Event arrived_;  // bytes, or the end
   Event drained_;  // the reader may go on
   CancelToken cancel_;
-  std::string user_, running_;  // for the process list
+  std::map<std::uint32_t, Cursor> cursors_;  // by statement
+  std::string user_, running_;               // for the process list
   SteadyTime since_;
   bool gone_ = false, busy_ = false, timed_out_ = false, shutting_down_ = false;
 };

@@ -76,7 +76,7 @@ void Conversation::set_multi_statements(bool on) {
 std::uint16_t Conversation::status() const {
   return static_cast<std::uint16_t>((in_transaction_ ? status::kInTransaction : 0) |
                                     (autocommit_ ? status::kAutocommit : 0) |
-                                    (more_results_ ? status::kMoreResults : 0));
+                                    (more_results_ ? status::kMoreResults : 0) | cursor_status_);
 }
 
 namespace {
@@ -111,11 +111,28 @@ void Conversation::answer_prepared(std::uint32_t statement_id, std::uint16_t par
   if (!columns.empty() && eof) send_eof(0);
 }
 
-void Conversation::begin_result(const std::vector<ColumnInfo>& columns) {
+void Conversation::send_columns(const std::vector<ColumnInfo>& columns) {
   scratch_.clear();
   write_lenenc(scratch_, columns.size());
   send(scratch_);
   for (const auto& column : columns) send(encode_field(field_of(column)));
+}
+
+void Conversation::begin_cursor(const std::vector<ColumnInfo>& columns) {
+  send_columns(columns);
+  cursor_status_ = status::kCursorExists;
+  end_result(0);
+  cursor_status_ = 0;
+}
+
+void Conversation::end_fetch(bool last_row_sent) {
+  cursor_status_ = last_row_sent ? status::kLastRowSent : status::kCursorExists;
+  end_result(0);
+  cursor_status_ = 0;
+}
+
+void Conversation::begin_result(const std::vector<ColumnInfo>& columns) {
+  send_columns(columns);
   if (!has(capability::kDeprecateEof)) send_eof(0);
 }
 

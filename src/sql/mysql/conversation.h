@@ -61,12 +61,16 @@ class Conversation {
   void begin_result(const std::vector<ColumnInfo>& columns);
   void add_row(const std::vector<ColumnInfo>& columns, const Chunk& chunk, std::size_t row, RowFormat format);
   void end_result(std::uint64_t warnings);
+  // Instead of a result: its columns, and the word that its rows are to be fetched; what ends each fetch.
+  void begin_cursor(const std::vector<ColumnInfo>& columns);
+  void end_fetch(bool last_row_sent);
 
  private:
   enum class Phase { kHandshake, kAuthSwitch, kDeciding, kReady };
 
   void send(std::string_view payload) { append_packets(output_, payload, sequence_); }
   void send_eof(std::uint16_t warnings);
+  void send_columns(const std::vector<ColumnInfo>& columns);
   std::uint16_t status() const;
   Result<std::optional<Request>> login_message(std::string_view payload);
   Result<std::optional<Request>> change_user(std::string_view body);
@@ -78,6 +82,7 @@ class Conversation {
   std::uint8_t sequence_ = 0;
   Phase phase_ = Phase::kHandshake;
   std::uint32_t capabilities_ = 0;
+  std::uint16_t cursor_status_ = 0;
   LoginRequest pending_;
   bool in_transaction_ = false, autocommit_ = true, more_results_ = false;
 };

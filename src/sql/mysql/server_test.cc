@@ -262,6 +262,50 @@ TEST(MySqlServer, statements_are_prepared_and_executed) {
   });
 }
 
+// How many rows come before the packet that ends a fetch; its status flags.
+Task<std::pair<int, std::uint16_t>> fetched(Client& client, std::string fetch) {
+  co_await client.send(std::move(fetch));
+  std::pair<int, std::uint16_t> out;
+  std::string packet = co_await client.read();
+  for (; packet.starts_with('\0'); packet = co_await client.read()) ++out.first;
+  ByteReader reader(packet);
+  EXPECT_EQ(reader.u8(), 0xfe) << packet;
+  reader.le<std::uint16_t>();  // nothing affected, no id
+  out.second = reader.le<std::uint16_t>();
+  co_return out;
+}
+
+TEST(MySqlServer, rows_are_fetched_in_parts_and_between_other_statements) {
+  Fixture fixture;
+  fixture.run([](Fixture& f) -> Task<void> {
+    Client client = co_await f.connect();
+    co_await client.login("root", "shop");
+    co_await client.send("\x16select a, b from many");
+    for (int i = 0; i < 3; ++i) co_await client.read();  // the statement and its two columns
+    for (const bool another : {false, true}) {
+      co_await client.send("\x17\x01\x00\x00\x00\x01\x01\x00\x00\x00"s);
+      for (int i = 0; i < 3; ++i) co_await client.read();
+      EXPECT_EQ((co_await client.read()).substr(0, 5), "\xfe\0\0\x42\0"s);  // a cursor, and no row
+      const auto first = co_await fetched(client, "\x1c\x01\x00\x00\x00\x03\x00\x00\x00"s);
+      EXPECT_EQ(first, std::pair(3, std::uint16_t{0x42}));
+      if (another) {
+        EXPECT_EQ((co_await client.query("select a, b from t")).size(), 5u);
+      }
+      const auto rest = co_await fetched(client, "\x1c\x01\x00\x00\x00\xff\xff\x00\x00"s);
+      EXPECT_EQ(rest, std::pair(19'997, std::uint16_t{0x82}));  // the last row was sent
+      const auto over = co_await fetched(client, "\x1c\x01\x00\x00\x00\x01\x00\x00\x00"s);
+      EXPECT_EQ(over, std::pair(0, std::uint16_t{0x82}));
+    }
+    co_await client.send("\x1a\x01\x00\x00\x00"s);
+    EXPECT_EQ((co_await client.read())[0], '\x00');
+    for (const std::string& fetch : {"\x1c\x01\x00\x00\x00\x01\x00\x00\x00"s, "\x1c\x09\x00\x00"s}) {
+      std::string copy = fetch;
+      co_await client.send(std::move(copy));
+      EXPECT_EQ(error_code(co_await client.read()), 1421);
+    }
+  });
+}
+
 TEST(MySqlServer, a_large_result_arrives_whole) {
   Fixture fixture;
   fixture.run([](Fixture& f) -> Task<void> {
