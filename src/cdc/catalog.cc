@@ -106,9 +106,8 @@ std::string table_list(const PgConnection& sql, const std::vector<TableInfo>& ta
   return out;
 }
 
-bool has_lists(const ConnectorConfig& config) {
-  return !(config.schemas.include.empty() && config.schemas.exclude.empty() && config.tables.include.empty() &&
-           config.tables.exclude.empty());
+bool has_include_list(const ConnectorConfig& config) {
+  return !config.schemas.include.empty() || !config.tables.include.empty();
 }
 
 std::string oid_list(const std::vector<TableInfo>& tables) {
@@ -281,7 +280,7 @@ Error no_tables_error(const ConnectorConfig& config) {
 }
 
 Result<void> check_tables(const ConnectorConfig& config, const std::vector<TableInfo>& tables) {
-  if (tables.empty() && has_lists(config)) return fail(no_tables_error(config));
+  if (tables.empty() && has_include_list(config)) return fail(no_tables_error(config));
   return {};
 }
 

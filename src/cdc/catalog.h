@@ -52,7 +52,7 @@ Result<void> ensure_publication(PgConnection& sql, const ConnectorConfig& config
 Result<std::string> publication_command(PgConnection& sql, const ConnectorConfig& config,
                                         const std::vector<TableInfo>& tables);
 
-// kNotFound when there are lists and nothing matches them. Without lists, tables may come later.
+// kNotFound when an include list matches nothing. Without one, tables may come later.
 Result<void> check_tables(const ConnectorConfig& config, const std::vector<TableInfo>& tables);
 Error no_tables_error(const ConnectorConfig& config);
 // kDenied with the GRANT when the snapshot could not read one of them.
