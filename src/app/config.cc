@@ -31,6 +31,7 @@ constexpr Known kKnown[] = {
     {"log.format", "text", "text or json, on stderr."},
     {"log.level", "info", "debug, info, warn or error."},
     {"connectors", "", "Debezium connector files (JSON), comma-separated, run by the cdc role."},
+    {"wal.cut.interval.ms", "1", "Least time between two slots under load; the first after a pause never waits."},
     {"wal.linger.ms", "5", "Longest wait of a batch for company while PUTs are in flight."},
     {"wal.slot.bytes", "8388608", "A WAL slot is cut at this size."},
     {"wal.puts.inflight", "16", "PUTs of WAL slots in flight."},

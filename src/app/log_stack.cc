@@ -11,6 +11,7 @@ Result<storage::EngineOptions> engine_options(const Config& config) {
   constexpr std::int64_t kGiB = 1LL << 30;
   storage::EngineOptions options;
   TRY(const auto linger, config.get_int("wal.linger.ms", 0, 10'000));
+  TRY(const auto cut, config.get_int("wal.cut.interval.ms", 0, 10'000));
   TRY(const auto slot, config.get_int("wal.slot.bytes", 1 << 16, 64 << 20));
   TRY(const auto puts, config.get_int("wal.puts.inflight", 1, 256));
   TRY(const auto tail, config.get_int("wal.tail.bytes", 1 << 20, 1024 * kGiB));
@@ -19,6 +20,7 @@ Result<storage::EngineOptions> engine_options(const Config& config) {
   TRY(const auto interval, config.get_int("object.interval.ms", 100, 86'400'000));
   TRY(const auto cache, config.get_int("cache.bytes", 1 << 20, 1024 * kGiB));
   options.linger = std::chrono::milliseconds(linger);
+  options.cut_interval = std::chrono::milliseconds(cut);
   options.slot_bytes_max = static_cast<std::size_t>(slot);
   options.puts_in_flight_max = static_cast<std::size_t>(puts);
   options.tail_bytes_max = static_cast<std::size_t>(tail);

@@ -14,7 +14,7 @@
 #include <cstring>
 
 #include "object/digest.h"
-#include "object/direct_io.h"
+#include "object/file_direct.h"
 
 namespace millrace::object::file_io {
 namespace {

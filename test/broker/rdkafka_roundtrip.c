@@ -8,16 +8,16 @@
 static char error[512];
 static int delivered, failed;
 
-static void die(const char *what, const char *why) {
+static void die(const char* what, const char* why) {
   fprintf(stderr, "%s: %s\n", what, why);
   exit(1);
 }
 
-static void set(rd_kafka_conf_t *conf, const char *key, const char *value) {
+static void set(rd_kafka_conf_t* conf, const char* key, const char* value) {
   if (rd_kafka_conf_set(conf, key, value, error, sizeof error) != RD_KAFKA_CONF_OK) die(key, error);
 }
 
-static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
+static void on_delivery(rd_kafka_t* rk, const rd_kafka_message_t* message, void* opaque) {
   (void)rk;
   (void)opaque;
   if (message->err) {
@@ -28,14 +28,14 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
   }
 }
 
-static void produce(const char *broker, const char *topic, int count) {
-  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+static void produce(const char* broker, const char* topic, int count) {
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
   set(conf, "bootstrap.servers", broker);
   set(conf, "enable.idempotence", "true");
   set(conf, "compression.type", "lz4");
   set(conf, "linger.ms", "1");
   rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-  rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
+  rd_kafka_t* rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
   if (!rk) die("producer", error);
   for (int i = 0; i < count; i++) {
     char value[32];
@@ -52,21 +52,21 @@ static void produce(const char *broker, const char *topic, int count) {
   if (delivered != count || failed) die("producer", "not all records were delivered");
 }
 
-static void consume(const char *broker, const char *topic, int count) {
-  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+static void consume(const char* broker, const char* topic, int count) {
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
   set(conf, "bootstrap.servers", broker);
   set(conf, "group.id", "rdkafka-roundtrip");
   set(conf, "auto.offset.reset", "earliest");
   set(conf, "enable.auto.commit", "false");
-  rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, sizeof error);
+  rd_kafka_t* rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, sizeof error);
   if (!rk) die("consumer", error);
   rd_kafka_poll_set_consumer(rk);
-  rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+  rd_kafka_topic_partition_list_t* topics = rd_kafka_topic_partition_list_new(1);
   rd_kafka_topic_partition_list_add(topics, topic, RD_KAFKA_PARTITION_UA);
   if (rd_kafka_subscribe(rk, topics)) die("subscribe", "failed");
   int seen = 0, empty = 0;
   while (seen < count) {
-    rd_kafka_message_t *message = rd_kafka_consumer_poll(rk, 1000);
+    rd_kafka_message_t* message = rd_kafka_consumer_poll(rk, 1000);
     if (!message) {
       if (++empty > 30) die("consumer", "no more records");
       continue;
@@ -87,7 +87,7 @@ static void consume(const char *broker, const char *topic, int count) {
   rd_kafka_destroy(rk);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc != 4) die("usage", "rdkafka_roundtrip BROKER TOPIC N");
   const int count = atoi(argv[3]);
   produce(argv[1], argv[2], count);

@@ -1,11 +1,12 @@
 """kill -9 of the whole process under idempotent acks=all load: every acknowledged record is there once."""
 
+import os
 import asyncio
 import time
 
 import pytest
 
-ROUNDS = 20
+ROUNDS = int(os.environ.get("KILLS", "20"))
 PARTITIONS = 3
 ROUND_S = 1.0
 

@@ -3,6 +3,7 @@
 The last word is always the same: each table read over the MySQL port equals the table in Postgres, row for row.
 """
 
+import os
 import json
 import random
 import threading
@@ -176,7 +177,7 @@ def test_kill_9_of_everything_20_times_loses_and_doubles_nothing(bank, make_mill
     load = Load(bank)
     load.start()
     pause = random.Random(3)
-    for _ in range(20):
+    for _ in range(int(os.environ.get("KILLS", "20"))):
         time.sleep(pause.uniform(0.1, 1.2))
         server.restart(hard=True)
     load.finish()

@@ -1,4 +1,4 @@
-#include "object/direct_io.h"
+#include "object/file_direct.h"
 
 #include <fcntl.h>
 #include <unistd.h>
