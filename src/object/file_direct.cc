@@ -74,28 +74,27 @@ int write_at(int fd, const char* from, std::size_t size, off_t offset) {
   return 0;
 }
 
-int write_blocks(int fd, Reader& reader) {
+int write_blocks(const Target& target, Reader& reader) {
   char* buffer = buffer_of_this_thread();
-  off_t offset = 0;
-  bool padded = false;
+  std::uint64_t offset = 0, written = 0;
   while (const std::size_t filled = reader.fill(buffer, kBufferBytes)) {
     const std::size_t blocks = (filled + kAlignment - 1) / kAlignment * kAlignment;
-    padded = blocks != filled;
     std::memset(buffer + filled, 0, blocks - filled);
-    if (const int error = write_at(fd, buffer, blocks, offset)) return error;
-    offset += static_cast<off_t>(filled);
+    if (const int error = write_at(target.fd.get(), buffer, blocks, static_cast<off_t>(offset))) return error;
+    offset += filled;
+    written += blocks;
   }
-  return padded && ::ftruncate(fd, offset) != 0 ? errno : 0;
+  return cut(target, written, offset);
 }
 
 }  // namespace
 
-std::optional<Result<std::uint32_t>> write_new_direct(const std::string& path, const SliceChain& body, bool durable) {
-  const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_DIRECT, 0644));
-  if (!fd.valid() && errno != EINVAL) return fail(error_of(errno, "creating", path));
+std::optional<Result<std::uint32_t>> write_file_direct(const std::string& path, bool spare, const SliceChain& body,
+                                                       bool durable) {
+  const auto target = open_target(path, spare, O_DIRECT);
   Reader reader(body);
-  int error = fd.valid() ? write_blocks(fd.get(), reader) : EINVAL;
-  if (error == 0 && durable && ::fdatasync(fd.get()) != 0) error = errno;
+  int error = target ? write_blocks(*target, reader) : target.error();
+  if (error == 0 && durable && ::fdatasync(target->fd.get()) != 0) error = errno;
   if (error == 0) return reader.crc();
   ::unlink(path.c_str());  // some file systems refuse O_DIRECT only after they made the file
   // Refused for its alignment, by a file system with larger blocks or at a limit: the other way knows better why.

@@ -45,16 +45,27 @@ std::unexpected<Error> failed(int error, const std::string& doing, const std::st
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-Result<void> write_all(int fd, const SliceChain& body, const std::string& path) {
+constexpr std::size_t kPageBytes = 4096;
+
+// The pieces, and zeros up to a whole page: a page of a spare's old bytes that is written in part would be read first.
+std::vector<iovec> pieces_of(const SliceChain& body, bool padded) {
+  static const char kZeros[kPageBytes] = {};
   std::vector<iovec> pieces;
-  pieces.reserve(body.pieces().size());
+  pieces.reserve(body.pieces().size() + 1);
   for (const auto& piece : body.pieces()) pieces.push_back({const_cast<char*>(piece.data()), piece.size()});
+  const std::size_t tail = body.size() % kPageBytes;
+  if (padded && tail != 0) pieces.push_back({const_cast<char*>(kZeros), kPageBytes - tail});
+  return pieces;
+}
+
+// 0 or an errno.
+int write_all(int fd, std::vector<iovec> pieces) {
   std::size_t at = 0;
   while (at < pieces.size()) {
     const int count = static_cast<int>(std::min<std::size_t>(pieces.size() - at, IOV_MAX));
     const ssize_t written = ::writev(fd, pieces.data() + at, count);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return failed(errno, "writing", path);
+    if (written < 0) return errno;
     auto left = static_cast<std::size_t>(written);
     while (at < pieces.size() && left >= pieces[at].iov_len) left -= pieces[at++].iov_len;
     if (left > 0) {
@@ -62,7 +73,16 @@ Result<void> write_all(int fd, const SliceChain& body, const std::string& path) 
       pieces[at].iov_len -= left;
     }
   }
-  return {};
+  return 0;
+}
+
+// rename() that never replaces; by two steps where the file system has not the one.
+int rename_noreplace(const char* from, const char* to) {
+  if (::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  if (::link(from, to) != 0) return errno;
+  ::unlink(from);
+  return 0;
 }
 
 struct Entry {
@@ -137,21 +157,46 @@ Error error_of(int error, const std::string& doing, const std::string& path) {
   return {code, std::move(text)};
 }
 
-Result<std::string> write_new(const std::string& path, const SliceChain& body, bool durable) {
+std::expected<Target, int> open_target(const std::string& path, bool spare, int more_flags) {
+  const int flags = O_WRONLY | O_CLOEXEC | more_flags;
+  if (spare) {
+    Fd fd(::open(path.c_str(), flags));
+    if (!fd.valid()) return std::unexpected(errno);
+    struct stat status;
+    if (::fstat(fd.get(), &status) != 0) return std::unexpected(errno);
+    if (status.st_nlink == 1) return Target{std::move(fd), static_cast<std::uint64_t>(status.st_size)};
+    ::unlink(path.c_str());
+  }
+  Fd fd(::open(path.c_str(), flags | O_CREAT | O_EXCL, 0644));
+  if (!fd.valid()) return std::unexpected(errno);
+  return Target{std::move(fd), 0};
+}
+
+int cut(const Target& target, std::uint64_t written, std::uint64_t size) {
+  if (std::max(written, target.size) == size) return 0;
+  return ::ftruncate(target.fd.get(), static_cast<off_t>(size)) == 0 ? 0 : errno;
+}
+
+Result<std::string> write_file(const std::string& path, bool spare, const SliceChain& body, bool durable) {
   if (body.size() >= kDirectBytesMin) {
-    if (auto crc = write_new_direct(path, body, durable)) {
+    if (auto crc = write_file_direct(path, spare, body, durable)) {
       if (!*crc) return fail(std::move(*crc).error());
       return large_etag(body.size(), **crc);
     }
+    spare = false;  // it is gone
   }
-  const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-  if (!fd.valid()) return failed(errno, "creating", path);
-  Result<void> done = write_all(fd.get(), body, path);
+  const auto target = open_target(path, spare, 0);
+  if (!target) return failed(target.error(), "creating", path);
+  const bool padded = target->size > body.size();
+  int error = write_all(target->fd.get(), pieces_of(body, padded));
+  const std::size_t tail = body.size() % kPageBytes;
+  const std::uint64_t written = body.size() + (padded && tail != 0 ? kPageBytes - tail : 0);
+  if (error == 0) error = cut(*target, written, body.size());
   // Not applied whatever the reason: the bytes have no key yet.
-  if (done && durable && ::fdatasync(fd.get()) != 0) done = failed(errno, "syncing", path);
-  if (done) return content_etag(body);
+  if (error == 0 && durable && ::fdatasync(target->fd.get()) != 0) error = errno;
+  if (error == 0) return content_etag(body);
   ::unlink(path.c_str());
-  return fail(std::move(done).error());
+  return failed(error, "writing", path);
 }
 
 Result<std::vector<std::string>> make_parents(const std::string& path) {
@@ -172,9 +217,9 @@ Result<std::vector<std::string>> make_parents(const std::string& path) {
   return touched;
 }
 
-Result<std::vector<std::string>> link_as_new(const std::string& from, const std::string& to) {
+Result<std::vector<std::string>> rename_as_new(const std::string& from, const std::string& to) {
   std::vector<std::string> touched;
-  int error = ::link(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+  int error = rename_noreplace(from.c_str(), to.c_str());
   if (error == ENOENT) {
     auto made = make_parents(to);
     if (!made) {
@@ -182,12 +227,27 @@ Result<std::vector<std::string>> link_as_new(const std::string& from, const std:
       return fail(std::move(made).error());
     }
     touched = std::move(*made);
-    error = ::link(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+    error = rename_noreplace(from.c_str(), to.c_str());
   }
-  ::unlink(from.c_str());
-  if (error != 0) return failed(error, "creating", to);
+  if (error != 0) {
+    ::unlink(from.c_str());
+    return failed(error, "creating", to);
+  }
   touched.push_back(parent_of(to));
   return touched;
+}
+
+Result<std::optional<Spare>> set_aside(const std::string& path, const std::string& spare, std::uint64_t size_max) {
+  struct stat status;
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+    return failed(errno, "removing", path);
+  }
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  const bool fit = S_ISREG(status.st_mode) && status.st_nlink == 1 && size <= size_max;
+  if (fit && ::rename(path.c_str(), spare.c_str()) == 0) return Spare{spare, size};
+  TRY_VOID(remove_files({path}));
+  return std::nullopt;
 }
 
 Result<void> sync_directory(const std::string& path) {

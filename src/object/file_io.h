@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,11 +36,31 @@ class Fd {
 // kExists, EMFILE/ENFILE kUnavailable, anything else kTimeout (the outcome is unknown).
 Error error_of(int error, const std::string& doing, const std::string& path);
 
-// A new file with these bytes, and its content_etag; synced when `durable`. On failure the file is gone again.
-Result<std::string> write_new(const std::string& path, const SliceChain& body, bool durable);
+// A file that no object needs any more, below DIR/.tmp.
+struct Spare {
+  std::string path;
+  std::uint64_t size = 0;
+};
+
+// A file to be filled from its beginning. A spare keeps its old bytes until they are written over; one that a backup
+// holds by a hard link is left to it, and a new file is made.
+struct Target {
+  Fd fd;
+  std::uint64_t size = 0;  // of its old bytes
+};
+std::expected<Target, int> open_target(const std::string& path, bool spare, int more_flags);  // or an errno
+// Cuts a target of which `written` bytes were written to `size`, if there is more. 0 or an errno.
+int cut(const Target& target, std::uint64_t written, std::uint64_t size);
+
+// A file with these bytes at `path`, and its content_etag; synced when `durable`. It is new, or a spare's that is
+// there. On failure it is gone.
+Result<std::string> write_file(const std::string& path, bool spare, const SliceChain& body, bool durable);
 // Gives the file `from` the name `to` unless that is taken (kExists); makes missing directories. `from` is gone after.
-// `made_directories`: those created, whose parents need a sync.
-Result<std::vector<std::string>> link_as_new(const std::string& from, const std::string& to);
+// Answers the directories that need a sync.
+Result<std::vector<std::string>> rename_as_new(const std::string& from, const std::string& to);
+// Takes the file of an object away from its key, to `spare`. Nothing when it is not there, too large, or has other
+// links: then it is unlinked.
+Result<std::optional<Spare>> set_aside(const std::string& path, const std::string& spare, std::uint64_t size_max);
 Result<void> sync_directory(const std::string& path);
 // The directories that lead from `root` (exclusive) to the file `path`.
 Result<std::vector<std::string>> make_parents(const std::string& path);

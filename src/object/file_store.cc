@@ -14,6 +14,7 @@
 
 #include "object/digest.h"
 #include "object/file_io.h"
+#include "object/file_spares.h"
 #include "object/key.h"
 
 namespace millrace::object {
@@ -108,10 +109,12 @@ class FileStore final : public Store {
 
   Task<Result<std::string>> put_if_absent(std::string key, SliceChain body) override {
     CO_TRY_VOID(check_key(key));
-    auto job = [to = path_of(key), from = next_temporary(), body = std::move(body), durable = durable_] {
-      return create(from, to, body, durable);
-    };
+    std::string spare = spares_.take(body.size());
+    const bool reused = !spare.empty();
+    auto job = [to = path_of(key), from = reused ? std::move(spare) : next_temporary(), reused, body = std::move(body),
+                durable = durable_] { return create(from, reused, to, body, durable); };
     Result<Placed> placed = co_await files_.run(std::move(job));
+    if (!placed && placed.error().code() == Code::kExhausted) co_await give_up_spares();
     // An object that exists may be an earlier attempt's whose directory is not synced yet: sync before answering.
     if (!placed && placed.error().code() == Code::kExists) {
       std::vector<std::string> directories(1, parent_of(key));
@@ -128,6 +131,7 @@ class FileStore final : public Store {
     replacing_ = true;
     auto job = [to = path_of(key), from = next_temporary(), body = std::move(body), etag = std::move(etag),
                 durable = durable_] { return replace(from, to, body, etag, durable); };
+    const RunningReads::Guard reading(reads_, key);
     Result<Placed> placed = co_await files_.run(std::move(job));
     descriptors_.drop(key);
     replacing_ = false;
@@ -144,6 +148,7 @@ class FileStore final : public Store {
       std::string etag = content_etag(body.view());
       return Object{std::move(body), std::move(etag)};
     };
+    const RunningReads::Guard reading(reads_, key);
     co_return co_await files_.run(std::move(job));
   }
 
@@ -158,6 +163,7 @@ class FileStore final : public Store {
       return file_io::read_range(fd->get(), path, range);
     };
     const bool was_open = fd != nullptr;
+    const RunningReads::Guard reading(reads_, key);
     Result<Slice> bytes = co_await files_.run(std::move(job));
     if (!was_open && bytes) descriptors_.keep(key, fd);
     co_return bytes;
@@ -171,14 +177,36 @@ class FileStore final : public Store {
   }
 
   Task<Result<void>> remove(std::vector<std::string> keys) override {
-    std::vector<std::string> paths;
+    struct Removal {
+      std::string path, spare;
+      std::optional<file_io::Spare> set_aside;
+    };
+    std::vector<Removal> removals;
     for (const auto& key : keys) {
       CO_TRY_VOID(check_key(key));
       descriptors_.drop(key);
-      paths.push_back(path_of(key));
+      removals.push_back({path_of(key), next_temporary(), {}});
     }
-    auto job = [paths = std::move(paths)] { return file_io::remove_files(paths); };
-    co_return co_await files_.run(std::move(job));
+    auto job = [&removals]() -> Result<void> {
+      for (auto& each : removals) {
+        TRY(each.set_aside, file_io::set_aside(each.path, each.spare, SpareFiles::kOneBytesMax));
+      }
+      return {};
+    };
+    const Result<void> removed = co_await files_.run(std::move(job));
+    // A GET that runs now may have opened the file under its key; later ones could not.
+    std::vector<std::string> unwanted;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      auto& spare = removals[i].set_aside;
+      if (!spare) continue;
+      if (reads_.any(keys[i]) || !spares_.has_room(spare->size)) {
+        unwanted.push_back(std::move(spare->path));
+      } else {
+        spares_.add(std::move(*spare));
+      }
+    }
+    co_await unlink(std::move(unwanted));
+    co_return removed;
   }
 
   Task<Result<std::vector<Listed>>> list(std::string prefix, std::string start_after, std::size_t limit) override {
@@ -194,9 +222,10 @@ class FileStore final : public Store {
     std::vector<std::string> directories;  // to be synced before the PUT is durable
   };
 
-  static Result<Placed> create(const std::string& from, const std::string& to, const SliceChain& body, bool durable) {
-    TRY(auto etag, not_applied(file_io::write_new(from, body, durable)));
-    TRY(auto directories, file_io::link_as_new(from, to));
+  static Result<Placed> create(const std::string& from, bool spare, const std::string& to, const SliceChain& body,
+                               bool durable) {
+    TRY(auto etag, not_applied(file_io::write_file(from, spare, body, durable)));
+    TRY(auto directories, file_io::rename_as_new(from, to));
     return Placed{std::move(etag), std::move(directories)};
   }
 
@@ -204,7 +233,7 @@ class FileStore final : public Store {
                                 const std::string& etag, bool durable) {
     TRY(Slice now, file_io::read_whole(to));
     if (content_etag(now.view()) != etag) return fail(Code::kExists, "object changed: " + to);
-    TRY(auto new_etag, not_applied(file_io::write_new(from, body, durable)));
+    TRY(auto new_etag, not_applied(file_io::write_file(from, false, body, durable)));
     if (::rename(from.c_str(), to.c_str()) != 0) {
       const int error = errno;
       ::unlink(from.c_str());
@@ -227,6 +256,13 @@ class FileStore final : public Store {
     co_return Result<void>();
   }
 
+  Task<void> unlink(std::vector<std::string> paths) {
+    if (paths.empty()) co_return;
+    auto job = [&paths] { (void)file_io::remove_files(paths); };  // what stays is gone at the next start
+    co_await files_.run(std::move(job));
+  }
+  Task<void> give_up_spares() { co_await unlink(spares_.give_up()); }
+
   std::string path_of(const std::string& key) const { return root_ + "/" + key; }
   std::string parent_of(const std::string& key) const {
     const std::string path = path_of(key);
@@ -240,6 +276,8 @@ class FileStore final : public Store {
   BlockingPool& files_;
   DirectorySync syncs_;
   DescriptorCache descriptors_;
+  RunningReads reads_;
+  SpareFiles spares_;
   std::uint64_t next_temporary_ = 0;
   bool replacing_ = false;
   Event replaced_;

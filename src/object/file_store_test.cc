@@ -152,6 +152,111 @@ TEST_F(FileStore, bodies_of_any_size_and_any_pieces_come_back_whole) {
   });
 }
 
+ino_t inode_of(const std::string& path) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
+// Small after large, large after small, whole blocks and parts of them: nothing of the old bytes is left.
+TEST_F(FileStore, files_of_removed_objects_are_written_again) {
+  auto store = open(directory_);
+  ASSERT_TRUE(store);
+  auto body = [](Store& s, std::string directory) -> Task<void> {
+    const std::size_t sizes[] = {5000, 100, 300 << 10, 4096, (1 << 20) + 1, 0, 20'000, (256 << 10) + 7, 8192, 12'000};
+    ino_t before = 0;
+    for (const std::size_t size : sizes) {
+      const std::string key = fmt::format("again/{}", size), expected(size, static_cast<char>('a' + size % 26));
+      SliceChain body = one_piece(expected);
+      auto put = co_await s.put_if_absent(key, body);
+      EXPECT_TRUE(put) << put.error().to_string();
+      const ino_t now = inode_of(directory + "/" + key);
+      EXPECT_TRUE(before == 0 || now == before) << size;
+      before = now;
+      auto there = co_await s.get(key);
+      EXPECT_TRUE(there && there->body.view() == expected) << size;
+      EXPECT_TRUE(there && put && there->etag == *put) << size;
+      std::vector<std::string> keys(1, key);
+      EXPECT_TRUE(co_await s.remove(keys));
+      there = co_await s.get(key);
+      EXPECT_EQ(there.error().code(), Code::kNotFound);
+    }
+  };
+  loop_.run_until_done(body(**store, directory_));
+}
+
+TEST_F(FileStore, a_file_that_a_backup_links_to_keeps_its_bytes) {
+  auto store = open(directory_);
+  ASSERT_TRUE(store);
+  auto body = [](Store& s, std::string directory) -> Task<void> {
+    SliceChain old_body = one_piece("old"), new_body = one_piece("new");
+    std::vector<std::string> keys(1, "linked");
+    EXPECT_TRUE(co_await s.put_if_absent("linked", old_body));
+    fs::create_hard_link(directory + "/linked", directory + ".backup");
+    EXPECT_TRUE(co_await s.remove(keys));
+    EXPECT_TRUE(co_await s.put_if_absent("other", new_body));
+    // A link made in the moment between: to the file that waits to be used again.
+    keys[0] = "other";
+    EXPECT_TRUE(co_await s.remove(keys));
+    for (const auto& entry : fs::directory_iterator(directory + "/.tmp")) {
+      fs::create_hard_link(entry.path(), directory + ".late");
+    }
+    SliceChain third = one_piece("third");
+    EXPECT_TRUE(co_await s.put_if_absent("third", third));
+  };
+  loop_.run_until_done(body(**store, directory_));
+  for (const auto& [name, text] : {std::pair(".backup", "old"), std::pair(".late", "new")}) {
+    std::string kept;
+    std::getline(std::ifstream(directory_ + name), kept);
+    EXPECT_EQ(kept, text);
+    fs::remove(directory_ + name);
+  }
+}
+
+// A writer that puts an object and removes the one before, whose file the next one gets, and readers of just those.
+struct Churn {
+  Store& store;
+  int newest = 0;
+  int read = 0;
+  bool over = false;
+};
+constexpr std::size_t kChurnBytes = 600'000;
+
+char letter_of(int number) { return static_cast<char>('a' + number % 26); }
+
+Task<void> churn(Churn& all) {
+  for (; all.newest < 400; ++all.newest) {
+    SliceChain body = one_piece(std::string(kChurnBytes, letter_of(all.newest)));
+    EXPECT_TRUE(co_await all.store.put_if_absent(fmt::format("churn/{}", all.newest), body));
+    std::vector<std::string> keys(1, fmt::format("churn/{}", all.newest - 1));
+    EXPECT_TRUE(co_await all.store.remove(keys));
+  }
+  all.over = true;
+}
+
+Task<void> read_what_is_removed(Churn& all) {
+  while (!all.over) {
+    const int number = std::max(all.newest - 1, 0);
+    auto got = co_await all.store.get_range(fmt::format("churn/{}", number), {0, kChurnBytes});
+    if (!got) continue;
+    ++all.read;
+    EXPECT_EQ(got->view().find_first_not_of(letter_of(number)), std::string_view::npos) << number;
+  }
+}
+
+TEST_F(FileStore, a_read_never_sees_the_bytes_of_another_object) {
+  auto store = open(directory_ + "?sync=off");
+  ASSERT_TRUE(store);
+  Churn all{**store};
+  auto body = [](Churn& churning, Executor executor) -> Task<void> {
+    TaskScope scope(executor);
+    scope.spawn(churn(churning));
+    for (int i = 0; i < 3; ++i) scope.spawn(read_what_is_removed(churning));
+    co_await scope.stop();
+  };
+  loop_.run_until_done(body(all, loop_.executor()));
+  EXPECT_GT(all.read, 0);
+}
+
 Task<void> put_one(Store& store, std::string key, int& done) {
   SliceChain body = one_piece("value of " + key);
   if (co_await store.put_if_absent(key, body)) ++done;

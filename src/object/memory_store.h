@@ -14,7 +14,7 @@
 
 namespace millrace::object {
 
-class MemoryStore final : public Store {
+class MemoryStore : public Store {
  public:
   Task<Result<std::string>> put_if_absent(std::string key, SliceChain body) override;
   Task<Result<std::string>> put_if_match(std::string key, SliceChain body, std::string etag) override;
