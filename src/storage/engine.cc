@@ -32,12 +32,12 @@ EngineImpl::EngineImpl(Executor executor, Clock& clock, Random& random, object::
       metrics_(metrics),
       committer_(executor, clock, random, store, metrics_, slots_, options_, cluster.broker_id(),
                  cluster.incarnation()),
-      cache_(clock, store, metrics_, options.block_cache_bytes),
+      scope_(executor),
+      cache_(scope_, clock, store, metrics_, options.block_cache_bytes),
       objects_(cache_),
       parts_{clock, random, store, cluster, metrics_, options_, slots_, committer_, cache_, objects_},
       compactor_(parts_),
-      collector_(parts_, compactor_),
-      scope_(executor) {}
+      collector_(parts_, compactor_) {}
 
 Task<Result<void>> EngineImpl::open() {
   CO_TRY(const std::vector<Recovered> recovered, co_await recover_predecessors());
@@ -147,7 +147,11 @@ void EngineImpl::evict_tail() {
 Task<Result<std::unique_ptr<Engine>>> open_engine(Executor executor, Clock& clock, Random& random, object::Store& store,
                                                   cluster::Cluster& cluster, Metrics& metrics, EngineOptions options) {
   auto engine = std::make_unique<EngineImpl>(executor, clock, random, store, cluster, metrics, options);
-  CO_TRY_VOID(co_await engine->open());
+  Result<void> opened = co_await engine->open();
+  if (!opened) {
+    co_await engine->stop();  // what it reads ahead
+    co_return fail(std::move(opened).error());
+  }
   co_return std::unique_ptr<Engine>(std::move(engine));
 }
 

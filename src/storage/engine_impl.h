@@ -56,6 +56,7 @@ class EngineImpl final : public Engine {
   StorageMetrics metrics_;
   SlotDirectory slots_;
   Committer committer_;
+  TaskScope scope_;
   BlockCache cache_;
   ObjectReader objects_;
   EngineParts parts_;
@@ -63,7 +64,6 @@ class EngineImpl final : public Engine {
   Collector collector_;
   std::unordered_map<PartitionId, std::shared_ptr<LedPartition>, PartitionIdHash> partitions_;
   SlotRef evicted_end_ = 0;
-  TaskScope scope_;
 };
 
 }  // namespace millrace::storage

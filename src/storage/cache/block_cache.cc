@@ -56,7 +56,20 @@ Task<Result<SliceChain>> BlockCache::read(std::string key, std::uint64_t object_
     out.append(data->sub(from, take));
     position += take;
   }
+  if (size > 0) read_ahead(key, object_size, (end - 1) / kBlockBytes);
   co_return out;
+}
+
+// `block` was just read: when it goes on from the one before, and nothing that follows is here, what follows is next.
+void BlockCache::read_ahead(const std::string& key, std::uint64_t object_size, std::uint64_t block) {
+  const std::uint64_t blocks = (object_size + kBlockBytes - 1) / kBlockBytes;
+  const bool worth_it = block > 0 && block + 1 < blocks && kReadAheadBlocks * kBlockBytes * 8 <= bytes_max_;
+  if (!worth_it || scope_.stopping().is_set()) return;
+  if (!blocks_.contains(name(key, block - 1)) || blocks_.contains(name(key, block + 1))) return;
+  std::uint64_t count = 1;
+  while (count < kReadAheadBlocks && block + 1 + count < blocks && !blocks_.contains(name(key, block + 1 + count)))
+    ++count;
+  scope_.spawn(fetch(key, object_size, block + 1, count));
 }
 
 Task<void> BlockCache::fetch(std::string key, std::uint64_t object_size, std::uint64_t first, std::uint64_t count) {

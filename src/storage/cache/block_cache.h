@@ -1,6 +1,8 @@
 // BlockCache: parts of immutable objects (slots, data objects) in memory, in blocks of 1 MiB, least recently used out
-// first. Readers of a block that is on its way wait for the same GET. A miss that goes on where a cached block ends
-// reads 4 blocks ahead in one GET. Answers are Slices of the blocks: nothing is copied.
+// first. Readers of a block that is on its way wait for the same GET. Who reads on where a cached block ends gets the
+// next 4 blocks by one GET, and the 4 after them in the background once the last of what is cached is read: a consumer
+// that catches up waits for the store once, not at every fourth block. Answers are Slices of the blocks: nothing is
+// copied.
 //
 // Fails: kNotFound (the object is gone: look the place up anew), kCorrupt (shorter than its index says),
 // kUnavailable/kTimeout after five attempts. The budget bounds what the cache holds, not what readers still hold. One
@@ -22,8 +24,9 @@ class BlockCache {
   static constexpr std::uint64_t kBlockBytes = 1 << 20;
   static constexpr std::uint64_t kReadAheadBlocks = 4;
 
-  BlockCache(Clock& clock, object::Store& store, StorageMetrics& metrics, std::size_t bytes_max)
-      : clock_(clock), store_(store), metrics_(metrics), bytes_max_(bytes_max) {}
+  // Reads ahead in `scope`, whose Tasks end before the cache does.
+  BlockCache(TaskScope& scope, Clock& clock, object::Store& store, StorageMetrics& metrics, std::size_t bytes_max)
+      : scope_(scope), clock_(clock), store_(store), metrics_(metrics), bytes_max_(bytes_max) {}
 
   // Bytes [position, position + size) of an object of `object_size` bytes.
   Task<Result<SliceChain>> read(std::string key, std::uint64_t object_size, std::uint64_t position, std::uint64_t size);
@@ -36,11 +39,13 @@ class BlockCache {
     std::list<std::string>::iterator age;
   };
 
+  void read_ahead(const std::string& key, std::uint64_t object_size, std::uint64_t block);
   static std::string name(const std::string& key, std::uint64_t block);
   Task<void> fetch(std::string key, std::uint64_t object_size, std::uint64_t first, std::uint64_t count);
   Task<Result<Slice>> get(std::string key, object::ByteRange range);
   void evict();
 
+  TaskScope& scope_;
   Clock& clock_;
   object::Store& store_;
   StorageMetrics& metrics_;
