@@ -1,14 +1,12 @@
-"""The parts of bench/run that need PostgreSQL: freshness of SQL, and capture beside Debezium on the same backlog."""
+"""The part of bench/run that captures the same backlog of a PostgreSQL table, by Millrace and by Debezium."""
 
 import contextlib
 import json
 import subprocess
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-import pymysql
 from harness import KAFKA_PEER, KafkaTools, Millrace, free_port, postgres_in, reachable_directory, wait_until
 
 TABLE = "CREATE TABLE event (id bigint PRIMARY KEY, kind text NOT NULL, amount numeric(12,2) NOT NULL, note text)"
@@ -55,81 +53,6 @@ def source():
 def cpu_seconds(pid):
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
-
-
-def percentile(values, share):
-    values = sorted(values)
-    return values[min(len(values) - 1, int(share * len(values)))]
-
-
-def mysql(server):
-    host, port = server.mysql
-    return pymysql.connect(host=host, port=port, user="root", autocommit=True)
-
-
-def highest_id(cursor):
-    try:
-        cursor.execute("SELECT max(id) FROM bench.event")
-        return cursor.fetchone()[0] or 0
-    except pymysql.err.MySQLError:
-        return 0  # the table is not there yet
-
-
-# ------------------------------------------------------------------------------------------ freshness
-
-
-def write_steadily(postgres, rate, seconds, committed):
-    """One transaction of one row at each tick; committed[id] is when its COMMIT had returned."""
-    with postgres.connect("bench") as link, link.cursor() as cursor:
-        start = time.monotonic()
-        for n in range(int(rate * seconds)):
-            pause = start + n / rate - time.monotonic()
-            if pause > 0:
-                time.sleep(pause)
-            key = len(committed) + 1
-            cursor.execute("INSERT INTO event VALUES (%s, 'sale', %s, 'a note of some length')", (key, key % 1000))
-            link.commit()
-            committed.append(time.monotonic())
-
-
-def freshness(rates=(100, 300), seconds=20):
-    """{rate: {p50_ms, p99_ms, max_ms}}: from the return of COMMIT in Postgres to the row being read over MySQL."""
-    results = {}
-    with source() as postgres, tempfile.TemporaryDirectory(prefix="millrace-fresh-") as scratch:
-        file = Path(scratch) / "connector.json"
-        file.write_text(json.dumps(connector(postgres, "fresh")))
-        server = Millrace(Path(scratch) / "millrace", "--connector", file).start()
-        try:
-            with mysql(server) as link, link.cursor() as cursor:
-                committed = []
-                write_steadily(postgres, 100, 2, committed)  # warm
-                wait_until(lambda: highest_id(cursor) == len(committed), 60, "the first rows in SQL")
-                for rate in rates:
-                    results[rate] = watch(postgres, cursor, rate, seconds, committed)
-        finally:
-            server.stop()
-    return results
-
-
-def watch(postgres, cursor, rate, seconds, committed):
-    first = len(committed)
-    writer = threading.Thread(target=write_steadily, args=(postgres, rate, seconds, committed), daemon=True)
-    writer.start()
-    seen, delays = first, []
-    give_up = time.monotonic() + seconds + 60
-    while (writer.is_alive() or seen < len(committed)) and time.monotonic() < give_up:
-        newest, now = highest_id(cursor), time.monotonic()
-        while seen < newest:
-            if seen < len(committed):
-                delays.append(max(0.0, now - committed[seen]) * 1000)
-            seen += 1
-        time.sleep(0.002)
-    writer.join()
-    assert seen == len(committed), f"{len(committed) - seen} rows never became visible"
-    return {"tx_per_s": rate, "p50_ms": percentile(delays, 0.5), "p99_ms": percentile(delays, 0.99), "max_ms": max(delays)}
-
-
-# -------------------------------------------------------------------------------------------- capture
 
 
 def backlog(postgres, rows):

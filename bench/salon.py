@@ -1,29 +1,21 @@
-#!/usr/bin/env python3
-"""How long a commit in Postgres takes to be visible over the MySQL port, and what the demo's views cost beside Postgres.
+"""The parts of bench/run that look at the demo's salon: freshness of SQL, and its four views beside PostgreSQL.
 
-  bench/freshness.py [--seconds N] [--rates 100,300]      about 2 minutes by default
-
-Freshness of one transaction = end of the first SQL query that sees it - moment its commit was acknowledged. The reader
-polls without a pause, so the figure holds one query's time. Views: the median of 15 runs each, warm, Postgres with its
-default planner settings and the same private server, alternating.
+Freshness of one transaction = end of the first SQL query that sees it - moment its COMMIT returned. The reader polls
+without a pause, so the figure holds one query's time. Views: warm, alternating query by query between us and the same
+PostgreSQL that is the source, with the planner as Debian ships it and fresh statistics.
 """
 
-import argparse
+import contextlib
 import json
 import re
-import statistics
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "test"))
-
-import psycopg2  # noqa: E402
-import pymysql  # noqa: E402
-from harness import reachable_directory, wait_until  # noqa: E402
+import psycopg2
+import pymysql
+from harness import MILLRACE, reachable_directory, wait_until
 
 VIEWS = {
     "revenue_by_day": "SELECT day, sum(revenue) FROM {s}revenue_by_day GROUP BY day ORDER BY day DESC LIMIT 10",
@@ -33,9 +25,8 @@ VIEWS = {
 }
 
 
-def percentile(values, p):
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * p))]
+FIRST_ID = 900_000_000  # of the reviews that are looked for: far above those of the salon
+PERCENTILES = {"p50_ms": 0.5, "p99_ms": 0.99, "max_ms": 1.0}
 
 
 class Demo:
@@ -47,7 +38,7 @@ class Demo:
         arguments = ["demo", "--dir", directory / "demo", "--rows", str(rows), "--rate", "0", "--ready-file", self.ready]
         for name in ("kafka", "mysql", "http"):
             arguments += [f"--{name}-listen", "127.0.0.1:0"]
-        self.child = subprocess.Popen([ROOT / "build/release/millrace", *map(str, arguments)], stdout=self.output.open("wb"))
+        self.child = subprocess.Popen([MILLRACE, *map(str, arguments)], stdout=self.output.open("wb"))
         wait_until(lambda: self.ready.exists() or self.child.poll() is not None, 300, "the demo")
         addresses = json.loads(self.ready.read_text())
         self.mysql_port = int(addresses["mysql"].rpartition(":")[2])
@@ -67,44 +58,59 @@ class Demo:
         self.child.wait(15)
 
 
+@contextlib.contextmanager
+def salon(rows):
+    with reachable_directory() as directory:
+        demo = Demo(directory, rows)
+        try:
+            yield demo
+        finally:
+            demo.stop()
+
+
+# ------------------------------------------------------------------------------------------ freshness
+
+
 def write(demo, rate, seconds, committed):
-    """One row of `reviews` a transaction beside two other changes; notes when each commit was acknowledged."""
-    connection = demo.postgres()
-    with connection.cursor() as cursor:
+    """One transaction at each tick: a visitor's changes to two or three tables, and a review that is looked for."""
+    with contextlib.closing(demo.postgres()) as connection, connection.cursor() as cursor:
         begin = time.perf_counter()
         for i in range(rate * seconds):
             due = begin + i / rate
             if (wait := due - time.perf_counter()) > 0:
                 time.sleep(wait)
-            number = 900_000_000 + len(committed)
-            cursor.execute("BEGIN; SELECT demo.tick(); INSERT INTO reviews VALUES (%s, 1, 1, 5, 'freshness', now()); COMMIT", (number,))
+            review = f"INSERT INTO reviews VALUES ({FIRST_ID + i}, 1, 1, 5, 'freshness', now())"
+            cursor.execute(f"BEGIN; SELECT demo.tick(); {review}; COMMIT")
             committed.append(time.perf_counter())
-    connection.close()
 
 
 def freshness(demo, rate, seconds):
+    """{tx_per_s, p50_ms, p99_ms, max_ms} of `rate` transactions/s, and the rate that PostgreSQL kept up with."""
     committed, seen = [], []
-    postgres = demo.postgres()
-    with postgres.cursor() as cursor:
-        cursor.execute("DELETE FROM reviews WHERE id >= 900000000")
-    with demo.mysql() as connection, connection.cursor() as cursor:
-        def gone():
-            cursor.execute("SELECT count(*) FROM reviews WHERE id >= 900000000")
-            return cursor.fetchone()[0] == 0
-        wait_until(gone, 30, "the rows of the last run to be gone")
-        writer = threading.Thread(target=write, args=(demo, rate, seconds, committed))
+    with contextlib.closing(demo.mysql()) as connection, connection.cursor() as cursor:
+
+        def newest():
+            cursor.execute(f"SELECT coalesce(max(id), {FIRST_ID - 1}) FROM reviews WHERE id >= {FIRST_ID}")
+            return cursor.fetchone()[0] - FIRST_ID + 1
+
+        with contextlib.closing(demo.postgres()) as postgres, postgres.cursor() as theirs:
+            theirs.execute(f"DELETE FROM reviews WHERE id >= {FIRST_ID}")
+        wait_until(lambda: newest() == 0, 30, "the rows of the last run to be gone")
+        writer = threading.Thread(target=write, args=(demo, rate, seconds, committed), daemon=True)
         writer.start()
         while len(seen) < rate * seconds:
-            cursor.execute("SELECT coalesce(max(id), 0) FROM reviews WHERE id >= 900000000")
-            newest = cursor.fetchone()[0]
-            now = time.perf_counter()
-            while newest and len(seen) < newest - 900_000_000 + 1:
-                seen.append(now)
+            count, now = newest(), time.perf_counter()
+            seen += [now] * (count - len(seen))
             if not writer.is_alive() and time.perf_counter() - committed[-1] > 30:
-                raise SystemExit(f"{len(committed) - len(seen)} of {len(committed)} commits never became visible")
+                raise RuntimeError(f"{rate * seconds - len(seen)} of {rate * seconds} commits never became visible")
         writer.join()
-    delays = [1000 * (s - c) for s, c in zip(seen, committed)]
-    return {p: percentile(delays, q) for p, q in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
+    # Before the writer's thread had noted the commit: visible at once.
+    delays = sorted(max(0.0, 1000 * (s - c)) for s, c in zip(seen, committed))
+    at = {name: delays[min(len(delays) - 1, int(len(delays) * share))] for name, share in PERCENTILES.items()}
+    return {"tx_per_s": len(committed) / (committed[-1] - committed[0]), **at}
+
+
+# ---------------------------------------------------------------------------------------------- views
 
 
 def timed(cursor, sql):
@@ -114,43 +120,20 @@ def timed(cursor, sql):
     return 1000 * (time.perf_counter() - begin)
 
 
-def compare_views(demo):
-    views = subprocess.run([ROOT / "build/release/millrace", "demo", "--print-views"], capture_output=True, text=True, check=True).stdout
-    postgres = demo.postgres()
-    ratios = []
-    with postgres.cursor() as theirs, demo.mysql() as connection, connection.cursor() as ours:
-        for statement in views.split(";\n"):
-            if statement.strip():
-                theirs.execute(statement)
-        print(f"\n{'view':<20} {'Millrace ms':>12} {'Postgres ms':>12} {'ratio':>8}")
-        for name, sql in VIEWS.items():
-            mine, other = [], []
-            for _ in range(15):
-                mine.append(timed(ours, sql.format(s="")))
-                other.append(timed(theirs, sql.format(s="salon.")))
-            a, b = statistics.median(mine), statistics.median(other)
-            ratios.append(b / a)
-            print(f"{name:<20} {a:>12.1f} {b:>12.1f} {b / a:>7.1f}x")
-    print(f"{'geometric mean':<20} {'':>12} {'':>12} {statistics.geometric_mean(ratios):>7.1f}x")
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=20)
-    parser.add_argument("--rates", default="100,300")
-    parser.add_argument("--rows", type=int, default=1_050_000)
-    options = parser.parse_args()
-    with reachable_directory() as directory:
-        demo = Demo(directory, options.rows)
-        try:
-            print(f"{'transactions/s':<16} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}")
-            for rate in map(int, options.rates.split(",")):
-                result = freshness(demo, rate, options.seconds)
-                print(f"{rate:<16} {result['p50']:>8.0f} {result['p99']:>8.0f} {result['max']:>8.0f}")
-            compare_views(demo)
-        finally:
-            demo.stop()
-
-
-if __name__ == "__main__":
-    main()
+def views(demo, runs=15):
+    """{view: {"Millrace": [ms], "Postgres": [ms]}}: each view's query, `runs` times each, in turn."""
+    statements = subprocess.run([MILLRACE, "demo", "--print-views"], capture_output=True, text=True, check=True).stdout
+    with contextlib.closing(demo.postgres()) as theirs, contextlib.closing(demo.mysql()) as ours:
+        with theirs.cursor() as postgres, ours.cursor() as millrace:
+            for statement in statements.split(";\n"):
+                if statement.strip():
+                    postgres.execute(statement)
+            postgres.execute("ANALYZE")
+            results = {}
+            for name, sql in VIEWS.items():
+                pairs = ((millrace, sql.format(s="")), (postgres, sql.format(s="salon.")))
+                for cursor, text in pairs:
+                    timed(cursor, text)  # warm
+                times = [[timed(cursor, text) for cursor, text in pairs] for _ in range(runs)]
+                results[name] = {"Millrace": [t[0] for t in times], "Postgres": [t[1] for t in times]}
+            return results
