@@ -10,7 +10,7 @@ NINJA = CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) cmake --build
 SETUP = ./tools/setup
 
 .PHONY: help build demo test unit integration check fmt fmt-check tidy clang-tidy fuzz sim bench bench-quick \
-        test-debezium soak setup clean
+        test-debezium soak spec setup clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -87,6 +87,10 @@ test-debezium: build  ## capture alone: errors, kills, and its events beside Deb
 soak: build  ## kill -9 of everything under load, ROUNDS=200 times (about 1 s each)
 	@$(SETUP) demo test
 	@KILLS=$${ROUNDS:-200} .venv/bin/python -m pytest -q -s test/path/test_whole_path.py test/broker/test_kill9.py -k kill
+
+spec:  ## the protocol's models (docs/spec) with TLC: mutants and base configurations (TIME); CONFIG=name for one, ALL=1
+	@$(SETUP) spec
+	@./tools/spec $(CONFIG) $(if $(ALL),--all)
 
 setup:  ## all that the other targets would install
 	@$(SETUP) build demo test dev

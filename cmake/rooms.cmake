@@ -8,6 +8,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports these inside its own coroutine frames and <functional>.
   target_compile_options(millrace_flags INTERFACE -Wno-maybe-uninitialized -Wno-dangling-pointer
     -Wno-mismatched-new-delete -Wno-stringop-overflow -Wno-array-bounds -fcoroutines -fpch-preprocess)
+  if(CMAKE_UNITY_BUILD)
+    # Its own doing: an anonymous namespace in an included .cc looks like one in a header, and more is inlined.
+    target_compile_options(millrace_flags INTERFACE -Wno-subobject-linkage -Wno-stringop-overread)
+  endif()
 endif()
 target_include_directories(millrace_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
 target_link_libraries(millrace_flags INTERFACE millrace_asio Threads::Threads fmt::fmt
