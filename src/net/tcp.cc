@@ -56,6 +56,12 @@ class TcpStream final : public Stream {
     socket_.close(ignored);
   }
   const Address& peer() const override { return peer_; }
+  bool stale() override {
+    if (!socket_.is_open()) return true;
+    char byte = 0;
+    const ssize_t n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+  }
 
  private:
   tcp::socket socket_;
@@ -190,6 +196,34 @@ Task<Result<std::unique_ptr<Stream>>> connect(Executor executor, Address address
   auto [error, endpoint] = co_await asio::async_connect(socket, found, kAwait);
   if (error) co_return fail(socket_error("connecting to " + address.to_string(), error));
   co_return std::make_unique<TcpStream>(std::move(socket));
+}
+
+namespace {
+
+// Outlives a caller that gave up: the connection that comes too late is closed with it.
+struct PendingConnect {
+  Event done;
+  Result<std::unique_ptr<Stream>> answer = fail(Code::kUnavailable, "not connected");
+};
+
+Task<void> connect_into(Executor executor, Address address, std::shared_ptr<PendingConnect> pending) {
+  auto answer = co_await connect(std::move(executor), std::move(address));
+  pending->answer = std::move(answer);
+  pending->done.set();
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<Stream>>> connect_within(Executor executor, Address address, Clock& clock, Duration limit) {
+  auto pending = std::make_shared<PendingConnect>();
+  spawn_on(executor, connect_into(executor, address, pending));
+  const SteadyTime deadline = clock.now() + limit;
+  if (!co_await pending->done.wait_until(clock, deadline)) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+    co_return fail(Code::kUnavailable,
+                   "connecting to " + address.to_string() + ": no answer within " + std::to_string(ms) + " ms");
+  }
+  co_return std::move(pending->answer);
 }
 
 std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> make_pipe() {

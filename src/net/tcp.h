@@ -33,6 +33,9 @@ class Stream {
   virtual Task<Result<void>> write(const SliceChain& bytes) = 0;
   virtual void close() = 0;
   virtual const Address& peer() const = 0;
+  // Of a connection on which nothing is expected: true when the peer ended it or sent something all the same, so that
+  // it is of no more use. Never waits.
+  virtual bool stale() { return false; }
 };
 
 // Fills `into` whole; kUnavailable "end of stream" when the peer closed before.
@@ -51,6 +54,9 @@ class Listener {
 Result<std::unique_ptr<Listener>> listen(Executor executor, const Address& address);
 // Numeric or resolvable host; tries each resolved address.
 Task<Result<std::unique_ptr<Stream>>> connect(Executor executor, Address address);
+
+// The same, but kUnavailable when `limit` passes first (a hanging resolver included).
+Task<Result<std::unique_ptr<Stream>>> connect_within(Executor executor, Address address, Clock& clock, Duration limit);
 
 // Two ends of an in-memory connection on one executor, for tests.
 std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> make_pipe();
