@@ -9,14 +9,15 @@
 #include "object/faulty_store.h"
 #include "object/memory_store.h"
 #include "object/open.h"
+#include "object/s3_double.h"
 
 namespace millrace::object {
 namespace {
 
-enum class Driver { kMemory, kFile, kFileUnsynced, kFaulty };
+enum class Driver { kMemory, kFile, kFileUnsynced, kFaulty, kS3, kS3Prefix };
 
 std::string name_of(const testing::TestParamInfo<Driver>& info) {
-  constexpr const char* kNames[] = {"memory", "file", "file_unsynced", "faulty_without_faults"};
+  constexpr const char* kNames[] = {"memory", "file", "file_unsynced", "faulty_without_faults", "s3", "s3_prefix"};
   return kNames[static_cast<int>(info.param)];
 }
 
@@ -31,10 +32,14 @@ class StoreContract : public testing::TestWithParam<Driver> {
   void SetUp() override {
     std::string pattern = "/tmp/object-test-XXXXXX";
     directory_ = ::mkdtemp(pattern.data());
+    if (GetParam() == Driver::kS3 || GetParam() == Driver::kS3Prefix) s3_ = std::make_unique<S3Double>(loop_);
+    if (GetParam() == Driver::kS3Prefix) s3_->page_max = 2;
     const std::string url = GetParam() == Driver::kFile           ? "file://" + directory_ + "/bucket"
                             : GetParam() == Driver::kFileUnsynced ? "file://" + directory_ + "/bucket?sync=off"
+                            : GetParam() == Driver::kS3           ? s3_->url()
+                            : GetParam() == Driver::kS3Prefix     ? s3_->url("some/where")
                                                                   : "mem:";
-    auto opened = open_store(url, loop_.executor(), files_, metrics_);
+    auto opened = open_store(url, loop_.executor(), files_, metrics_, &loop_.clock(), double_environment);
     ASSERT_TRUE(opened) << opened.error().to_string();
     inner_ = std::move(*opened);
     if (GetParam() == Driver::kFaulty)
@@ -42,6 +47,7 @@ class StoreContract : public testing::TestWithParam<Driver> {
   }
   void TearDown() override {
     inner_.reset();
+    if (s3_) s3_->stop();
     std::filesystem::remove_all(directory_);
   }
   Store& store() { return faulty_ ? static_cast<Store&>(*faulty_) : *inner_; }
@@ -55,6 +61,7 @@ class StoreContract : public testing::TestWithParam<Driver> {
   Metrics metrics_;
   std::string directory_;
   std::unique_ptr<Random> random_ = make_seeded_random(7);
+  std::unique_ptr<S3Double> s3_;
   std::unique_ptr<Store> inner_;
   std::unique_ptr<FaultyStore> faulty_;
 
@@ -240,7 +247,8 @@ TEST_P(StoreContract, of_many_concurrent_creators_exactly_one_wins) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Drivers, StoreContract,
-                         testing::Values(Driver::kMemory, Driver::kFile, Driver::kFileUnsynced, Driver::kFaulty),
+                         testing::Values(Driver::kMemory, Driver::kFile, Driver::kFileUnsynced, Driver::kFaulty,
+                                         Driver::kS3, Driver::kS3Prefix),
                          name_of);
 
 }  // namespace
