@@ -10,7 +10,7 @@ NINJA = CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) cmake --build
 SETUP = ./tools/setup
 
 .PHONY: help build demo test unit integration check fmt fmt-check tidy clang-tidy fuzz sim bench bench-quick \
-        test-debezium soak spec setup clean
+        test-debezium test-minio soak spec setup clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -72,17 +72,21 @@ sim:  ## the simulation, SEEDS=1000 of them, twice each (1 min for 1000 after th
 	@$(NINJA) build/release --target sim_run
 	@build/release/sim_run --seeds $(SEEDS)
 
-bench: build  ## beside Apache Kafka, Debezium and Postgres on this machine (35 min)
+bench: build  ## beside Apache Kafka, Debezium and Postgres on this machine (60 min)
 	@$(SETUP) demo test
 	@.venv/bin/python -B bench/run $(ARGS)
 
-bench-quick: build  ## the same with short runs, to see that it works (6 min)
+bench-quick: build  ## the same with short runs, to see that it works (8 min)
 	@$(SETUP) demo test
 	@.venv/bin/python -B bench/run --quick $(ARGS)
 
 test-debezium: build  ## capture alone: errors, kills, and its events beside Debezium's own, field by field (5 min)
 	@$(SETUP) demo test
 	@.venv/bin/python -m pytest -q test/cdc
+
+test-minio: build  ## the tests with S3 against MinIO instead of versitygw (2 min after MinIO's build, which takes 3)
+	@$(SETUP) demo test minio
+	@S3_TEST_SERVER=minio .venv/bin/python -m pytest -q test/object
 
 soak: build  ## kill -9 of everything under load, ROUNDS=200 times (about 1 s each)
 	@$(SETUP) demo test
