@@ -69,6 +69,16 @@ class JudgeTest(unittest.TestCase):
         self.assertFalse(spec.judge(config("walks"), "", ended=False).ok)
         self.assertFalse(spec.judge(config("walks"), INVARIANT).ok)
 
+    def test_new_results_take_their_place_in_the_tables(self):
+        known = {n: spec.Config(n, "Wal", "violates" if "M_" in n else "holds", "", "quick", "") for n in ("A", "B", "M_x")}
+        head = "| Configuration |\n|---|\n"
+        readme = f"top\n<!-- base -->\n{head}| `B` | old |\n| `Gone` | |\n<!-- end -->\nmiddle\n"
+        readme += f"<!-- mutants -->\n{head}<!-- end -->\nbottom\n"
+        new = spec.with_results(readme, {"A": "| `A` | 1 |", "M_x": "| `M_x` | 2 |"}, known)
+        want = f"top\n<!-- base -->\n{head}| `A` | 1 |\n| `B` | old |\n<!-- end -->\nmiddle\n"
+        self.assertEqual(new, want + f"<!-- mutants -->\n{head}| `M_x` | 2 |\n<!-- end -->\nbottom\n")
+        self.assertEqual(spec.with_results(new, {}, known), new)
+
 
 class ConfigTest(unittest.TestCase):
     def test_a_header_without_an_expectation_is_refused(self):
