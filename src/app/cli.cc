@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "app/bucket_probe.h"
 #include "app/cdc_check.h"
 #include "app/completion.h"
 #include "app/config.h"
@@ -28,7 +29,7 @@ struct FlagSetting {
   const char* help;
 };
 constexpr FlagSetting kFlagSettings[] = {
-    {"--bucket", "bucket", "file://DIR[?sync=on|off] or mem:"},
+    {"--bucket", "bucket", "file://DIR[?sync=on|off], s3://BUCKET/PREFIX[?region=..&endpoint=..] or mem:"},
     {"--roles", "roles", "comma-separated: broker, cdc, sql"},
     {"--node-id", "node.id", "this broker's id"},
     {"--cache-dir", "cache.dir", "local files that can be rebuilt from the bucket"},
@@ -166,7 +167,8 @@ int run(int argc, char** argv, char** environment) {
       "defaults\n     millrace VERB --help   what a verb takes");
 
   ConfigFlags start_flags, config_flags;
-  std::string ready_file, config_format = "text", connector_file, shell;
+  std::string ready_file, config_format = "text", connector_file, shell, bucket_url;
+  int probe_rounds = 10;
   DemoOptions demo_options;
 
   auto* start_verb = app.add_subcommand("start", "Run the roles of this process until SIGTERM");
@@ -185,6 +187,12 @@ int run(int argc, char** argv, char** environment) {
   auto* cdc_verb = app.add_subcommand("cdc", "Change capture")->require_subcommand(1);
   auto* check_verb = cdc_verb->add_subcommand("check", "Try a connector file against its database without starting it");
   check_verb->add_option("FILE", connector_file, "Debezium connector JSON")->required();
+
+  auto* bucket_verb = app.add_subcommand("bucket", "Object stores")->require_subcommand(1);
+  auto* probe_verb = bucket_verb->add_subcommand("probe", "Try whether a store keeps what Millrace's safety rests on");
+  probe_verb->add_option("URL", bucket_url, "as --bucket takes it")->required();
+  probe_verb->add_option("--rounds", probe_rounds, "races of 32 creators of one key; 200 for a thorough probe")
+      ->check(CLI::Range(1, 10'000));
 
   auto* version_verb = app.add_subcommand("version", "Version and build");
   auto* completion_verb = app.add_subcommand("completion", "Shell completion script on stdout");
@@ -208,6 +216,7 @@ int run(int argc, char** argv, char** environment) {
   if (*demo_verb) return run_demo(demo_options);
   if (*config_verb) return show_config(config_flags, config_format, environment);
   if (*check_verb) return check_connector(connector_file);
+  if (*probe_verb) return probe_bucket(bucket_url, probe_rounds);
   if (*completion_verb) {
     fmt::print("{}", completion_script(app, shell));
     return 0;

@@ -16,13 +16,13 @@ struct Known {
 };
 constexpr Known kKnown[] = {
     {"bucket", "file://./millrace-data",
-     "Where everything durable lives: file://DIR[?sync=on|off] or mem: (nothing survives). sync=off acknowledges from "
-     "the page cache."},
+     "Where everything durable lives: file://DIR[?sync=on|off], s3://BUCKET/PREFIX[?region=..&endpoint=..] or mem: "
+     "(nothing survives). sync=off acknowledges from the page cache."},
     {"roles", "broker,cdc,sql", "Which roles run in this process."},
     {"node.id", "1", "This broker's id; one process per id and bucket."},
     {"cache.dir", "",
      "Local files that can be rebuilt from the bucket (the SQL engine's); empty: beside a file:// bucket, as "
-     "DIR-cache."},
+     "DIR-cache, and BUCKET-PREFIX-cache in the working directory for s3://."},
     {"kafka.listen", "127.0.0.1:9092", "Kafka listener; port 0 picks a free one."},
     {"kafka.advertised", "", "HOST:PORT that clients are told; empty: the bound address."},
     {"kafka.bootstrap", "", "Kafka cluster that cdc and sql use when this process has no broker role."},

@@ -1,6 +1,6 @@
 #include "app/log_stack.h"
 
-#include "object/open.h"
+#include "app/bucket_probe.h"
 
 namespace millrace::app {
 namespace {
@@ -29,7 +29,7 @@ Result<storage::EngineOptions> engine_options(const Config& config) {
   options.object_interval = std::chrono::milliseconds(interval);
   options.block_cache_bytes = static_cast<std::size_t>(cache);
   // A directory takes PUTs for nothing: the budget is for stores that charge for each.
-  options.idle_puts_per_second_max = 1e6;
+  if (!charges_for_requests(config.get("bucket"))) options.idle_puts_per_second_max = 1e6;
   return options;
 }
 
@@ -52,7 +52,11 @@ Task<Result<void>> LogStack::start(const Config& config) {
     CO_TRY(advertised, net::Address::parse(config.get("kafka.advertised")));
     if (advertised.port == 0) advertised.port = listener->bound().port;
   }
-  CO_TRY(store_, object::open_store(config.get("bucket"), loop_.executor(), files_, metrics_, &loop_.clock()));
+  CO_TRY(store_, open_bucket(config.get("bucket"), loop_, files_, metrics_));
+  if (charges_for_requests(config.get("bucket"))) {
+    auto probed = co_await probe_at_start(*store_, loop_, random_);
+    if (!probed) co_return fail(std::move(probed).error().with("bucket " + config.get("bucket")));
+  }
 
   cluster::ClusterOptions cluster_options;
   cluster_options.broker_id = static_cast<std::int32_t>(node_id);

@@ -4,6 +4,7 @@
 #include <rapidjson/writer.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "sql/mysql/client_session.h"
@@ -15,15 +16,19 @@ namespace {
 
 constexpr std::size_t kJsonRowsMax = 1000;  // the page shows no more
 
-// Where the SQL engine keeps its file: beside the bucket when that is a directory, nowhere when it is memory.
+// Where the SQL engine keeps its file: beside the bucket when that is a directory, in the working directory when it is
+// S3 (BUCKET-PREFIX-cache), nowhere when it is memory.
 Result<std::string> cache_file(const Config& config) {
   namespace fs = std::filesystem;
   std::string directory = config.get("cache.dir");
   const std::string& bucket = config.get("bucket");
   if (directory.empty()) {
     if (bucket == "mem:") return std::string();
-    const std::string path = bucket.starts_with("file://") ? bucket.substr(7) : bucket;
-    directory = path.substr(0, path.find('?')) + "-cache";
+    const bool remote = bucket.starts_with("s3://");
+    std::string path = bucket.starts_with("file://") ? bucket.substr(7) : remote ? bucket.substr(5) : bucket;
+    path = path.substr(0, path.find('?'));
+    if (remote) std::replace(path.begin(), path.end(), '/', '-');
+    directory = path + "-cache";
   }
   std::error_code error;
   fs::create_directories(directory, error);

@@ -5,6 +5,7 @@
 #include "object/file_store.h"
 #include "object/memory_store.h"
 #include "object/metered_store.h"
+#include "object/resilient_store.h"
 #include "object/s3_store.h"
 
 namespace millrace::object {
@@ -42,13 +43,15 @@ Result<S3Location> find_s3(const S3Url& url, const Environment& environment) {
   return locate_s3(url, defaults);
 }
 
-Result<std::unique_ptr<Store>> open_s3(const std::string& text, Executor executor, BlockingPool& files, Clock& clock,
-                                       Environment environment) {
+Result<std::unique_ptr<Store>> open_s3(const std::string& text, Executor executor, BlockingPool& files,
+                                       Metrics& metrics, Clock& clock, Environment environment) {
   TRY(const S3Url url, parse_s3_url(text));
   TRY(S3Location location, find_s3(url, environment));
-  TRY(auto client,
-      S3Client::make(std::move(location), url.profile, std::move(executor), clock, files, std::move(environment)));
-  return make_s3_store(std::move(client));
+  ResilientOptions resilience;
+  resilience.hedge = location.hedge;
+  TRY(auto client, S3Client::make(std::move(location), url.profile, executor, clock, files, std::move(environment)));
+  return make_resilient_store(make_s3_store(std::move(client)), std::move(executor), clock, make_system_random(),
+                              metrics, resilience);
 }
 
 }  // namespace
@@ -57,7 +60,7 @@ Result<std::unique_ptr<Store>> open_store(std::string url, Executor executor, Bl
                                           Clock* clock, Environment environment) {
   if (url.starts_with("s3:")) {
     if (!clock) return fail(Code::kInvalid, fmt::format("bucket '{}' needs a clock", url));
-    auto opened = open_s3(url, std::move(executor), files, *clock, std::move(environment));
+    auto opened = open_s3(url, std::move(executor), files, metrics, *clock, std::move(environment));
     if (!opened) return fail(std::move(opened).error().with(fmt::format("bucket '{}'", url)));
     return make_metered_store(std::move(*opened), clock, metrics);
   }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "object/create.h"
+
 namespace millrace::object {
 namespace {
 
@@ -21,6 +23,7 @@ class Probe {
       : store_(store),
         executor_(std::move(executor)),
         clock_(clock),
+        random_(random),
         options_(options),
         prefix_(fmt::format("probe/{:016x}/", random.next())) {}
 
@@ -65,9 +68,27 @@ class Probe {
   Task<Result<std::string>> put(std::string name, std::string body) {
     const SteadyTime begin = clock_.now();
     SliceChain bytes = chain_of(std::move(body));
-    Result<std::string> answer = co_await store_.put_if_absent(std::move(name), std::move(bytes));
+    Result<std::string> answer = co_await store_.put_if_absent(name, bytes);
     puts_.push_back(clock_.now() - begin);
-    co_return answer;
+    if (answer || !answer.error().retriable()) co_return answer;
+    // Passing trouble says nothing of promises: once more, until it is known what became of these bytes.
+    CreateOptions again;
+    again.deadline = clock_.now() + options_.patience;
+    CreateResult made = co_await create_object(store_, clock_, random_, name, bytes, again);
+    if (made.outcome == CreateOutcome::kCreated) co_return made.etag;
+    if (made.outcome == CreateOutcome::kLost) co_return fail(Code::kExists, "object '" + name + "' exists");
+    co_return fail(made.error);
+  }
+  Task<Result<std::string>> swap(std::string name, std::string body, std::string etag) {
+    const SteadyTime deadline = clock_.now() + options_.patience;
+    for (;;) {
+      SliceChain bytes = chain_of(body);
+      Result<std::string> answer = co_await store_.put_if_match(name, bytes, etag);
+      if (answer || !answer.error().retriable() || clock_.now() >= deadline) co_return answer;
+      co_await sleep_for(clock_, 50ms);
+      CO_TRY(const Object there, co_await store_.get(name));
+      if (there.body.view() == body) co_return there.etag;
+    }
   }
   Task<Result<Object>> get(std::string name) {
     const SteadyTime begin = clock_.now();
@@ -92,16 +113,15 @@ class Probe {
   Task<Result<void>> check_swap() {
     const std::string name = key("swap");
     CO_TRY(const std::string first, co_await put(name, "one"));
-    SliceChain two = chain_of("two"), three = chain_of("three");
-    const Result<std::string> wrong = co_await store_.put_if_match(name, three, "\"no-such-etag\"");
+    const Result<std::string> wrong = co_await swap(name, "three", "\"no-such-etag\"");
     check("a swap with a wrong ETag is refused", !wrong && wrong.error().code() == Code::kExists, said(wrong));
-    CO_TRY(const std::string second, co_await store_.put_if_match(name, two, first));
-    const Result<std::string> stale = co_await store_.put_if_match(name, three, first);
+    CO_TRY(const std::string second, co_await swap(name, "two", first));
+    const Result<std::string> stale = co_await swap(name, "three", first);
     check("a swap with a stale ETag is refused", !stale && stale.error().code() == Code::kExists, said(stale));
     CO_TRY(const auto unchanged, co_await store_.get_if_changed(name, second));
     check("a conditional GET of an unchanged object is empty", !unchanged, "it came with a body");
     const std::string absent = key("absent");
-    const Result<std::string> onto_nothing = co_await store_.put_if_match(absent, three, first);
+    const Result<std::string> onto_nothing = co_await swap(absent, "three", first);
     check("a swap of an absent object is refused", !onto_nothing && onto_nothing.error().code() != Code::kTimeout,
           said(onto_nothing));
     co_return Result<void>();
@@ -154,6 +174,7 @@ class Probe {
   Store& store_;
   Executor executor_;
   Clock& clock_;
+  Random& random_;
   ProbeOptions options_;
   std::string prefix_;
   std::vector<std::string> written_;

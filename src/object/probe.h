@@ -15,8 +15,9 @@
 namespace millrace::object {
 
 struct ProbeOptions {
-  int creators = 32;  // per round
-  int rounds = 3;     // 200 for a thorough one
+  int creators = 32;       // per round
+  int rounds = 3;          // 200 for a thorough one
+  Duration patience = 5s;  // with passing trouble, per request
 };
 
 struct ProbeCheck {
