@@ -92,7 +92,7 @@ soak: build  ## kill -9 of everything under load, ROUNDS=200 times (about 1 s ea
 	@$(SETUP) demo test
 	@KILLS=$${ROUNDS:-200} .venv/bin/python -m pytest -q -s test/path/test_whole_path.py test/broker/test_kill9.py -k kill
 
-spec:  ## the protocol's models (docs/spec) with TLC: mutants and base configurations (TIME); CONFIG=name for one, ALL=1
+spec:  ## the protocol's models with TLC: all mutants and the small base configurations (10 min; CONFIG=name: one; ALL=1: 25 min)
 	@$(SETUP) spec
 	@./tools/spec $(CONFIG) $(if $(ALL),--all)
 
