@@ -194,7 +194,8 @@ struct HttpClient::State {
       : executor(std::move(executor_in)), clock(clock_in), options(std::move(options_in)) {
     if (options.host.empty()) options.host = options.address.host;
     const bool usual = options.address.port == (options.tls ? 443 : 80);
-    host_header = usual ? options.host : Address{options.host, options.address.port}.to_string();
+    host_header = Address{options.host, options.address.port}.to_string();
+    if (usual) host_header.resize(host_header.rfind(':'));
   }
 
   Executor executor;

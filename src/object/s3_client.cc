@@ -80,9 +80,9 @@ std::string S3Client::endpoint() const {
   return fmt::format("{}://{}", location_.tls ? "https" : "http", http_.host_header());
 }
 
-Task<Result<std::string>> S3Client::payload_hash(SliceChain body) {
+Task<Result<std::string>> S3Client::payload_hash(SliceChain body, bool sign_body) {
   if (body.empty()) co_return std::string(kEmptySha256);
-  if (!location_.sign_payload) co_return std::string(kUnsigned);
+  if (!sign_body && !location_.sign_payload) co_return std::string(kUnsigned);
   if (body.size() <= kInlineHashBytes) co_return chain_sha256(body);
   co_return co_await files_.run([&body] { return chain_sha256(body); });
 }
@@ -120,7 +120,7 @@ net::HttpCall S3Client::sign(S3Request request, const S3Credentials& credentials
 Task<Result<net::HttpReply>> S3Client::send(std::shared_ptr<S3Client> self, S3Request request) {
   const S3Effect effect = request.effect;
   CO_TRY(const S3Credentials credentials, co_await self->provider_.get());
-  CO_TRY(std::string hash, co_await self->payload_hash(request.body));
+  CO_TRY(std::string hash, co_await self->payload_hash(request.body, request.sign_body));
   self->used_ = credentials;
   net::HttpCall call = self->sign(std::move(request), credentials, std::move(hash));
   auto reply = co_await self->http_.send(std::move(call));

@@ -30,6 +30,7 @@ struct S3Request {
   SliceChain body;
   std::size_t reply_bytes_max = 16 << 20;
   S3Effect effect = S3Effect::kReads;
+  bool sign_body = false;  // even where the location does not
 };
 
 class S3Client {
@@ -51,7 +52,7 @@ class S3Client {
  private:
   S3Client(S3Location location, std::string profile, Executor executor, Clock& clock, BlockingPool& files,
            Environment environment, net::HttpClientOptions http);
-  Task<Result<std::string>> payload_hash(SliceChain body);
+  Task<Result<std::string>> payload_hash(SliceChain body, bool sign_body);
   net::HttpCall sign(S3Request request, const S3Credentials& credentials, std::string payload_hash);
   std::string endpoint() const;
 

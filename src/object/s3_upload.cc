@@ -50,6 +50,7 @@ Task<Result<std::string>> send_part(std::shared_ptr<Upload> upload, std::size_t 
   request.key = upload->key;
   request.query = {{"partNumber", fmt::format("{}", index + 1)}, {"uploadId", upload->id}};
   request.body = upload->parts[index];
+  request.sign_body = true;  // a part may carry a checksum only if the upload was begun with one, and then all over
   CO_TRY(const net::HttpReply reply, co_await S3Client::send(upload->client, request));
   if (reply.status != 200) co_return fail(upload->client->failure(request, reply));
   const std::string etag(reply.header("ETag"));

@@ -47,6 +47,13 @@ def test_the_probe_finds_every_promise_kept(s3):
     assert not [path for path in s3.files("probed") if "probe" in path], "the probe leaves objects behind"
 
 
+@pytest.mark.parametrize("url", ["mem:", "file://{}/bucket?sync=off"])
+def test_the_probe_takes_other_buckets_too(url, tmp_path):
+    result = run("bucket", "probe", url.format(tmp_path), "--rounds", "2")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count(" ok ") >= 10 and "FAIL" not in result.stdout
+
+
 def test_virtual_host_style_works_too(s3):
     port = s3.endpoint.rpartition(":")[2]
     url = s3.url(s3.bucket("virtual"), endpoint=f"http://s3.localhost:{port}", path_style="false")
@@ -116,10 +123,12 @@ def test_two_clusters_share_a_bucket_by_prefix(s3, s3_millrace):
 
 
 @pytest.mark.timeout(200)
-def test_large_data_objects_go_up_in_parts(s3, s3_millrace, tmp_path):
+@pytest.mark.parametrize("signed", ["true", "false"])
+def test_large_data_objects_go_up_in_parts(s3, s3_millrace, tmp_path, signed):
     """90 MB of noise become one data object above the 64 MiB from which on parts are used."""
+    bucket = s3.bucket(f"large-{signed}")
     server = s3_millrace(
-        s3.url(s3.bucket("large")),
+        s3.url(bucket, sign_payload=signed),
         *("--set", "object.bytes=80000000", "--set", "message.max.bytes=2000000", "--set", "object.interval.ms=600000"),
     )
     noise = random.Random(7)
@@ -134,8 +143,8 @@ def test_large_data_objects_go_up_in_parts(s3, s3_millrace, tmp_path):
     deadline = time.monotonic() + 60
     # MinIO keeps the parts of an object apart.
     least = (64 << 20) if SERVER == "versitygw" else (15 << 20)
-    while not any("obj/" in path and size > least for path, size in s3.files("large").items()):
-        assert time.monotonic() < deadline, sorted(s3.files("large").items(), key=lambda p: -p[1])[:20]
+    while not any("obj/" in path and size > least for path, size in s3.files(bucket).items()):
+        assert time.monotonic() < deadline, sorted(s3.files(bucket).items(), key=lambda p: -p[1])[:20]
         time.sleep(0.2)
     server.restart(hard=True)
     back = kcat(server, "-C", "-t", "t", "-e", "-q", timeout_s=120)
