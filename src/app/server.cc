@@ -115,9 +115,8 @@ Result<LogAccess> Server::Impl::log_access() {
 Task<void> Server::Impl::watch_the_log() {
   while (!background.stopping().is_set()) {
     if (log.engine().fenced().is_set()) {
-      failure =
-          "the log of this broker was fenced: another process registered the same node.id on this bucket, or the "
-          "bucket gave no definite answer for too long; nothing acknowledged is lost, start again to recover";
+      failure = "the log of this broker was fenced: " + log.engine().status().fenced_reason +
+                "; nothing acknowledged is lost, start again to recover";
       LOG_ERROR("log.fenced");
       failed.set();
       co_return;

@@ -82,6 +82,7 @@ Task<CreateResult> create_object(Store& store, Clock& clock, Random& random, std
     } else if (!result.error.retriable()) {
       break;
     }
+    if (options.on_retry) options.on_retry(result.error);
     if (!co_await back_off.wait()) break;
   }
   // Occupied, but by whom was never learnt: it may be us.

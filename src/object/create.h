@@ -16,6 +16,7 @@
 // Concurrency: any number at once, one thread. The references must outlive the Task.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/clock.h"
@@ -44,6 +45,7 @@ struct CreateOptions {
   SteadyTime deadline = SteadyTime::max();
   Duration backoff_min = 20ms;  // doubled per attempt, half of it random
   Duration backoff_max = 2s;
+  std::function<void(const Error&)> on_retry;  // before each pause: what went wrong
 };
 
 Task<CreateResult> create_object(Store& store, Clock& clock, Random& random, std::string key, SliceChain body,

@@ -143,6 +143,7 @@ struct EngineStatus {
   std::uint64_t slots_written = 0, slots_in_flight = 0, wal_bytes = 0, objects = 0, object_bytes = 0;
   std::uint64_t tail_bytes = 0, unacked_bytes = 0, partitions = 0;
   bool fenced = false;
+  std::string fenced_reason;
 };
 
 class Engine {

@@ -101,6 +101,7 @@ EngineStatus EngineImpl::status() const {
   status.unacked_bytes = committer_.unacked_bytes();
   status.partitions = partitions_.size();
   status.fenced = const_cast<Committer&>(committer_).fenced().is_set();
+  status.fenced_reason = committer_.fenced_reason();
   return status;
 }
 
@@ -118,7 +119,10 @@ Task<void> EngineImpl::follow_cluster() {
   while (!scope_.stopping().is_set()) {
     co_await parts_.cluster.changed().wait();
     if (scope_.stopping().is_set()) break;
-    if (parts_.cluster.fenced()) committer_.fence(Error(Code::kFenced, "the cluster fenced this broker"));
+    if (parts_.cluster.fenced())
+      committer_.fence(
+          Error(Code::kFenced,
+                "another process took over this broker's node.id, or the bucket gave no definite answer for too long"));
     for (auto at = partitions_.begin(); at != partitions_.end();) {
       const auto partition = at->second;
       partition->refresh();

@@ -9,6 +9,8 @@
 namespace millrace::storage {
 namespace {
 
+constexpr Duration kWarnInterval = 5s;
+
 CommitterOptions core_options(const EngineOptions& options) {
   CommitterOptions core;
   core.linger = options.linger;
@@ -138,9 +140,10 @@ void Committer::send_ready() {
 
 Task<void> Committer::put(SlotRef ref, SliceChain body) {
   const SteadyTime begin = clock_.now();
-  object::CreateOptions options{.deadline = begin + put_unknown_deadline_};
   const SlotAddress address = slots_[ref].address;
   const std::string key = slot_key(address);
+  object::CreateOptions options{.deadline = begin + put_unknown_deadline_};
+  options.on_retry = [this, key](const Error& error) { warn_of(key, error); };
   auto result = co_await object::create_object(store_, clock_, random_, key, std::move(body), options);
   if (core_.over()) co_return;
   // Rule 15: whatever else it was, this WAL is over. The late PUT may still land; recovery decides about it.
@@ -154,6 +157,14 @@ Task<void> Committer::put(SlotRef ref, SliceChain body) {
   }
   metrics_.put_seconds.Observe(std::chrono::duration<double>(clock_.now() - begin).count());
   landed(ref, address.slot);
+}
+
+// A bucket in trouble fails many PUTs many times: one line in a while says what keeps producers waiting.
+void Committer::warn_of(const std::string& key, const Error& error) {
+  const SteadyTime now = clock_.now();
+  if (warned_at_ && now < *warned_at_ + kWarnInterval) return;
+  warned_at_ = now;
+  LOG_WARN("wal.put_retried", {"key", key}, {"in_flight", core_.in_flight()}, {"error", error.message()});
 }
 
 void Committer::landed(SlotRef ref, SlotNumber slot) {
@@ -186,6 +197,7 @@ void Committer::fence(const Error& why) {
   LOG_WARN("wal.fenced", {"broker", address_.broker_id}, {"incarnation", address_.incarnation.value()},
            {"reason", why.message()});
   core_.end();
+  fenced_reason_ = why.message();
   metrics_.fenced.Set(1);
   ready_.clear();
   groups_.clear();

@@ -34,6 +34,7 @@ class Committer {
 
   Event& fenced() { return fenced_; }
   void fence(const Error& why);
+  const std::string& fenced_reason() const { return fenced_reason_; }
   std::uint64_t unacked_bytes() const { return unacked_bytes_; }
   std::uint64_t slots_acked() const { return core_.acked().value(); }
   std::size_t in_flight() const { return core_.in_flight(); }
@@ -52,6 +53,7 @@ class Committer {
   void cut();
   void send_ready();
   Task<void> put(SlotRef ref, SliceChain body);
+  void warn_of(const std::string& key, const Error& error);
   void landed(SlotRef ref, SlotNumber slot);
   void acknowledge(SlotRef ref);
 
@@ -72,6 +74,8 @@ class Committer {
   SlotRef next_ack_ = 0;
   std::uint64_t unacked_bytes_ = 0;
   Event wake_, fenced_, all_acked_;
+  std::string fenced_reason_;
+  std::optional<SteadyTime> warned_at_;
   TaskScope scope_;
 };
 

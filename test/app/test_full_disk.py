@@ -1,0 +1,73 @@
+"""A bucket directory that fills up under producers: the log says so, and with room again everything goes on."""
+
+import contextlib
+import os
+import subprocess
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+
+from harness import Millrace, wait_until
+
+RECORDS = 12_000
+VALUE = b"x" * 1000
+
+
+@contextlib.contextmanager
+def small_disk(path, megabytes):
+    """A file system of its own; yields a function that gives it another size."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
+    if (done := subprocess.run(mount, capture_output=True, text=True)).returncode != 0:
+        pytest.skip(f"this machine lets nobody mount a file system: {done.stderr.strip()}")
+    try:
+        yield lambda mb: subprocess.run(["mount", "-o", f"remount,size={mb}m", str(path)], check=True)
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(tmp_path):
+    with small_disk(tmp_path / "disk", 6) as resize:
+        server = Millrace(tmp_path / "millrace", "--roles", "broker", bucket=f"file://{tmp_path}/disk/bucket").start()
+        try:
+            producer = KafkaProducer(
+                bootstrap_servers=server.kafka, acks="all", enable_idempotence=True, delivery_timeout_ms=60_000,
+                request_timeout_ms=20_000, linger_ms=5,
+            )
+            sent = [producer.send("t", value=VALUE, key=b"%d" % i) for i in range(RECORDS)]
+            wait_until(lambda: "wal.put_retried" in server.log(), 20, "the warning")
+            assert "No space left on device" in server.log() and "free space" in server.log()
+            assert not all(s.is_done for s in sent)
+            resize(64)
+            producer.flush(60)
+            assert all(s.succeeded() for s in sent)
+            producer.close()
+            server.restart(hard=True)
+            consumer = KafkaConsumer(
+                "t", bootstrap_servers=server.kafka, auto_offset_reset="earliest", consumer_timeout_ms=5000, group_id=None
+            )
+            keys = []
+            for record in consumer:
+                keys.append(int(record.key))
+                if len(keys) == RECORDS:
+                    break
+            consumer.close()
+            assert keys == list(range(RECORDS))
+        finally:
+            server.kill9()
+
+
+def test_a_start_on_a_full_disk_is_one_clear_error(tmp_path):
+    with small_disk(tmp_path / "disk", 1):
+        filler = os.open(tmp_path / "disk" / "filler", os.O_WRONLY | os.O_CREAT)
+        with contextlib.suppress(OSError):
+            while True:
+                os.write(filler, bytes(4096))
+        os.close(filler)
+        server = Millrace(tmp_path / "millrace", "--roles", "broker", bucket=f"file://{tmp_path}/disk/bucket")
+        with pytest.raises(AssertionError, match="ended with 1 before it was ready") as told:
+            server.start(60)
+        assert "No space left on device" in str(told.value)
+        server.kill9()
