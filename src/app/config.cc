@@ -1,11 +1,13 @@
 #include "app/config.h"
 
+#include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 
+#include "app/text_file.h"
 #include "base/check.h"
 
 namespace millrace::app {
@@ -64,29 +66,42 @@ std::string variable_name(std::string_view setting) {
   return name;
 }
 
-// Joins nested keys with dots; sequences of scalars become comma-separated values.
-Result<void> flatten(const YAML::Node& node, const std::string& prefix, std::map<std::string, std::string>& out) {
-  switch (node.Type()) {
-    case YAML::NodeType::Map:
-      for (const auto& entry : node) {
-        const auto key = entry.first.as<std::string>();
-        TRY_VOID(flatten(entry.second, prefix.empty() ? key : prefix + "." + key, out));
+// Joins nested keys with dots; sequences of scalars become comma-separated values. Anchors may make a short file
+// endless, so what is looked at is counted.
+class Flattener {
+ public:
+  Result<void> add(const YAML::Node& node, const std::string& name) {
+    if (++seen_ > kNodesMax) return fail(Code::kInvalid, fmt::format("holds more than {} values", kNodesMax));
+    if (name.size() > kNameBytesMax) return fail(Code::kInvalid, "a name of " + std::to_string(name.size()) + " bytes");
+    switch (node.Type()) {
+      case YAML::NodeType::Map:
+        for (const auto& entry : node) {
+          const auto key = entry.first.as<std::string>();
+          TRY_VOID(add(entry.second, name.empty() ? key : name + "." + key));
+        }
+        return {};
+      case YAML::NodeType::Sequence: {
+        std::string joined;
+        for (const auto& item : node) {
+          if (!item.IsScalar()) return fail(Code::kInvalid, "'" + name + "' must be a list of plain values");
+          joined += (joined.empty() ? "" : ",") + item.as<std::string>();
+        }
+        values[name] = joined;
+        return {};
       }
-      return {};
-    case YAML::NodeType::Sequence: {
-      std::string joined;
-      for (const auto& item : node) {
-        if (!item.IsScalar()) return fail(Code::kInvalid, "'" + prefix + "' must be a list of plain values");
-        joined += (joined.empty() ? "" : ",") + item.as<std::string>();
-      }
-      out[prefix] = joined;
-      return {};
+      case YAML::NodeType::Scalar: values[name] = node.as<std::string>(); return {};
+      case YAML::NodeType::Null: values[name] = ""; return {};
+      default: return fail(Code::kInvalid, "'" + name + "' has no value");
     }
-    case YAML::NodeType::Scalar: out[prefix] = node.as<std::string>(); return {};
-    case YAML::NodeType::Null: out[prefix] = ""; return {};
-    default: return fail(Code::kInvalid, "'" + prefix + "' has no value");
   }
-}
+
+  std::map<std::string, std::string> values;
+
+ private:
+  static constexpr int kNodesMax = 10'000;
+  static constexpr std::size_t kNameBytesMax = 255;
+  int seen_ = 0;
+};
 
 }  // namespace
 
@@ -129,17 +144,20 @@ Result<void> Config::set(std::string_view name, std::string value, Source source
 }
 
 Result<void> Config::load_file(const std::string& path) {
-  std::map<std::string, std::string> values;
+  TRY(const std::string text, read_text_file(path));
+  return load_text(text, path);
+}
+
+Result<void> Config::load_text(const std::string& text, const std::string& origin) {
+  Flattener flat;
   try {
-    const YAML::Node root = YAML::LoadFile(path);
-    if (!root.IsNull() && !root.IsMap()) return fail(Code::kInvalid, path + ": must hold 'name: value' lines");
-    if (auto flat = flatten(root, "", values); !flat) return fail(std::move(flat).error().with(path));
-  } catch (const YAML::BadFile&) {
-    return fail(Code::kNotFound, "cannot read the configuration file '" + path + "'");
+    const YAML::Node root = YAML::Load(text);
+    if (!root.IsNull() && !root.IsMap()) return fail(Code::kInvalid, origin + ": must hold 'name: value' lines");
+    if (auto added = flat.add(root, ""); !added) return fail(std::move(added).error().with(origin));
   } catch (const YAML::Exception& error) {
-    return fail(Code::kInvalid, path + ": " + error.what());
+    return fail(Code::kInvalid, origin + ": " + error.what());
   }
-  for (auto& [name, value] : values) TRY_VOID(set(name, value, Source::kFile, path));
+  for (auto& [name, value] : flat.values) TRY_VOID(set(name, value, Source::kFile, origin));
   return {};
 }
 

@@ -35,6 +35,8 @@ class Config {
   // kNotFound for an unknown name.
   Result<void> set(std::string_view name, std::string value, Source source, std::string origin);
   Result<void> load_file(const std::string& path);
+  // The YAML of a file; `origin` names it in errors.
+  Result<void> load_text(const std::string& text, const std::string& origin);
   // `environment`: NAME=value strings, as in environ. Unknown MILLRACE_ names are errors.
   Result<void> load_environment(const std::vector<std::string>& environment);
 

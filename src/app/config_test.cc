@@ -1,5 +1,6 @@
 #include "app/config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -27,6 +28,24 @@ TEST(Config, flags_beat_environment_beats_file_beats_default) {
   EXPECT_EQ(config.get_list("roles"), (std::vector<std::string>{"broker", "sql"}));
   EXPECT_EQ(config.get_int("node.id", 0, 100).value(), 7);
   EXPECT_EQ(config.get("log.format"), "text");
+}
+
+TEST(Config, a_file_cut_short_anywhere_is_read_or_refused) {
+  const std::string text = "kafka:\n  listen: \"127.0.0.1:1\"\nroles: [broker, sql]\nnode.id: 7\n";
+  for (std::size_t size = 0; size <= text.size(); ++size) {
+    Config config;
+    const auto loaded = config.load_text(text.substr(0, size), "cut.yaml");
+    EXPECT_TRUE(loaded || loaded.error().message().starts_with("cut.yaml")) << loaded.error().message();
+  }
+}
+
+TEST(Config, anchors_that_have_no_end_are_refused) {
+  std::string bomb = "a: &a0 {x: 1, y: 2}\n";
+  for (int i = 1; i < 40; ++i) bomb += fmt::format("b{}: &a{} {{x: *a{}, y: *a{}}}\n", i, i, i - 1, i - 1);
+  Config config;
+  const auto loaded = config.load_text(bomb, "bomb.yaml");
+  ASSERT_FALSE(loaded);
+  EXPECT_NE(loaded.error().message().find("bomb.yaml"), std::string::npos);
 }
 
 TEST(Config, an_unknown_name_is_refused_with_the_nearest_one) {
