@@ -58,12 +58,13 @@ Task<Result<void>> LogStack::start(const Config& config) {
     if (!probed) co_return fail(std::move(probed).error().with("bucket " + config.get("bucket")));
   }
 
+  peers_ = std::make_unique<PeerLink>(loop_.executor(), loop_.clock());
   cluster::ClusterOptions cluster_options;
   cluster_options.broker_id = static_cast<std::int32_t>(node_id);
   cluster_options.advertised_host = advertised.host;
   cluster_options.advertised_port = advertised.port;
   auto cluster =
-      co_await cluster::open_cluster(loop_.executor(), loop_.clock(), random_, *store_, metrics_, cluster_options);
+      co_await cluster::open_cluster(loop_.executor(), loop_.clock(), random_, *store_, metrics_, cluster_options, peers_.get());
   if (!cluster) co_return fail(std::move(cluster).error().with("opening the cluster in " + config.get("bucket")));
   cluster_ = std::move(*cluster);
 

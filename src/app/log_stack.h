@@ -6,6 +6,7 @@
 
 #include "app/config.h"
 #include "app/in_process_connector.h"
+#include "app/peer_link.h"
 #include "base/event_loop.h"
 #include "broker/api.h"
 #include "cluster/api.h"
@@ -36,6 +37,7 @@ class LogStack {
   Metrics& metrics_;
   BlockingPool files_;
   std::unique_ptr<object::Store> store_;
+  std::unique_ptr<PeerLink> peers_;
   std::unique_ptr<cluster::Cluster> cluster_;
   std::unique_ptr<storage::Engine> engine_;
   std::unique_ptr<broker::Broker> broker_;

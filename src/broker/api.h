@@ -23,6 +23,10 @@
 
 namespace millrace::broker {
 
+// The api key of what brokers ask each other (cluster/peer_codec.h, docs/formats/peer-protocol.md): a request is this
+// key, version 0 and a correlation id, then the message. Not advertised; Kafka's keys are far below it.
+inline constexpr std::int16_t kPeerApiKey = 0x4d52;
+
 // A connection without a socket. Requests take effect in the order of their `call`s. `frame` is a Kafka
 // request without its length prefix, the answer a response likewise; empty for Produce with acks=0.
 // kInvalid: the request was one that closes a connection. Must be called on the broker's executor

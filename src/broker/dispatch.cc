@@ -5,7 +5,9 @@
 #include <array>
 #include <chrono>
 
+#include "base/codec.h"
 #include "base/log.h"
+#include "broker/api.h"
 #include "broker/handlers/handlers.h"
 #include "broker/response_errors.h"
 
@@ -153,11 +155,27 @@ Reply too_new_api_versions(const kafka::Api& api, std::int32_t correlation_id) {
   return std::optional<SliceChain>(std::move(*frame));
 }
 
+constexpr std::size_t kPeerHeaderBytes = 8;
+
+bool is_peer_request(const Slice& frame) {
+  return frame.size() >= kPeerHeaderBytes && load_be<std::int16_t>(frame.data()) == kPeerApiKey;
+}
+
+Task<Reply> answer_peer(Services& services, Slice frame) {
+  auto answered = co_await services.cluster.answer_peer(frame.sub(kPeerHeaderBytes));
+  if (!answered) co_return fail(std::move(answered).error());
+  SliceChain reply;
+  reply.append(frame.sub(4, 4));  // the correlation id
+  reply.append(std::move(*answered));
+  co_return std::optional<SliceChain>(std::move(reply));
+}
+
 }  // namespace
 
 bool has_handler(ApiKey key) { return find_run(key) != nullptr; }
 
 Task<Reply> answer(Services& services, Slice frame, std::string client_host) {
+  if (is_peer_request(frame)) co_return co_await answer_peer(services, std::move(frame));
   const SteadyTime began = services.clock.now();
   auto request = kafka::decode_request_header(frame);
   if (!request) co_return fail(std::move(request).error());

@@ -21,6 +21,7 @@
 #include "base/strong.h"
 #include "base/task.h"
 #include "base/uuid.h"
+#include "cluster/peers.h"
 #include "cluster/records.h"
 #include "cluster/state.h"
 #include "object/store.h"
@@ -33,6 +34,12 @@ struct ClusterOptions {
   std::string advertised_host = "127.0.0.1";
   std::uint16_t advertised_port = 9092;
   std::string rack;
+  // A follower that heard nothing of the controller for so long, and up to half as much again, claims its role.
+  Duration controller_timeout = 2s;
+  // So often the controller looks into the log for another one that has taken over.
+  Duration controller_check_interval = 5s;
+  // A broker that the controller has not heard for so long gets no new partitions.
+  Duration broker_timeout = 3s;
   // A commit whose outcome stays unknown this long ends the incarnation.
   Duration commit_deadline = 30s;
   // A snapshot is written after so many entries or bytes, and at a clean stop when it saves replaying many entries.
@@ -67,6 +74,11 @@ class Cluster {
   // A fresh producer id, never given before (blocks of 1000 are committed ahead).
   virtual Task<Result<std::int64_t>> allocate_producer_id() = 0;
 
+  // This process appends to the metadata log; the others ask it.
+  virtual bool is_controller() const = 0;
+  // Answers another broker's request (peer_codec.h). kCorrupt, kUnsupported: it is none.
+  virtual Task<Result<Slice>> answer_peer(Slice request) = 0;
+
   // True once commit() answers kFenced for ever; changed() is pulsed when that happens.
   virtual bool fenced() const = 0;
 
@@ -74,10 +86,12 @@ class Cluster {
   virtual Task<void> stop() = 0;
 };
 
-// Opens or creates the cluster in the bucket: checks `format`, loads the newest snapshot, replays the
-// log, claims the controller role, registers a new incarnation (which fences this broker's previous one
-// in the same entry). Recovery of the previous incarnation's WAL is storage's work.
+// Opens or creates the cluster in the bucket: checks `format`, loads the newest snapshot, replays the log, and
+// registers a new incarnation (which fences this broker's previous one in the same entry) with the controller, or
+// claims that role when nobody answers for it. Without `peers` this is the only broker. Recovery of the previous
+// incarnation's WAL is storage's work.
 Task<Result<std::unique_ptr<Cluster>>> open_cluster(Executor executor, Clock& clock, Random& random,
-                                                    object::Store& store, Metrics& metrics, ClusterOptions options);
+                                                    object::Store& store, Metrics& metrics, ClusterOptions options,
+                                                    Peers* peers = nullptr);
 
 }  // namespace millrace::cluster

@@ -27,6 +27,14 @@ BatchHeader header_of(const SlotGroup& group, const SlotBatch& batch) {
   return head;
 }
 
+// Whether another broker's WAL may hold batches of the incarnation that led the partition last.
+bool led_by_another(const cluster::MetadataState& state, std::int32_t broker_id, Incarnation last_leader) {
+  for (const auto& [id, broker] : state.brokers()) {
+    if (id != broker_id && broker.incarnations.contains(last_leader)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Task<Result<std::vector<EngineImpl::Recovered>>> EngineImpl::recover_predecessors() {
@@ -92,7 +100,8 @@ Result<void> EngineImpl::commit_ends(const Recovered& recovered, std::vector<clu
   return {};
 }
 
-// Rule 13: partitions that nobody leads, with the next epoch, from where the last one ended.
+// Rule 13: partitions that nobody leads, with the next epoch, from where the last one ended. Those of another broker
+// wait for it: this one has not read its WAL.
 Task<Result<void>> EngineImpl::take_leadership() {
   auto& cluster = parts_.cluster;
   std::vector<cluster::Record> records;
@@ -101,6 +110,7 @@ Task<Result<void>> EngineImpl::take_leadership() {
     for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
       const auto& partition = topic->partitions[i];
       if (partition.leader_broker) continue;
+      if (led_by_another(cluster.state(), cluster.broker_id(), partition.leader_incarnation)) continue;
       records.emplace_back(cluster::AssignLeaderRecord{{topic_id, static_cast<std::int32_t>(i)},
                                                        cluster.broker_id(),
                                                        cluster.incarnation(),

@@ -1,0 +1,134 @@
+// ClusterNode: a broker's side of the metadata log. One of the brokers is the controller, which alone appends to the
+// log; the others follow it: they read the log by its rules, and send what they want committed to the controller.
+//
+// Commits queue up while an entry or a request is on its way and share the next one (group commit, one entry in flight,
+// as docs/spec/Meta.tla has it). Without peers this process is always the controller.
+//
+// Roles change by the log alone: winning a number with a Claim makes a controller, losing one to another's valid entry
+// ends it, and what was not appended goes to the new one. A follower that hears nothing from the controller for
+// `controller_timeout` claims; a wrong suspicion costs an election, never safety. One thread.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/api.h"
+#include "cluster/metadata_log.h"
+#include "cluster/metrics.h"
+#include "cluster/peer_codec.h"
+
+namespace millrace::cluster {
+
+// The metadata log takes one catch_up or append at a time.
+class LogLock {
+ public:
+  Task<void> lock() {
+    while (locked_) co_await free_.wait();
+    locked_ = true;
+  }
+  void unlock() {
+    locked_ = false;
+    free_.pulse();
+  }
+
+ private:
+  bool locked_ = false;
+  Event free_;
+};
+
+class ClusterNode final : public Cluster {
+ public:
+  ClusterNode(Executor executor, Clock& clock, Random& random, object::Store& store, Metrics& metrics,
+              ClusterOptions options, Peers* peers);
+
+  Task<Result<void>> open();
+
+  const MetadataState& state() const override { return log_.state(); }
+  Event& changed() override { return changed_; }
+  const Uuid& cluster_id() const override { return log_.cluster_id(); }
+  std::int32_t broker_id() const override { return options_.broker_id; }
+  Incarnation incarnation() const override { return writer_.incarnation; }
+  bool fenced() const override { return fenced_.has_value(); }
+  bool is_controller() const override { return controls_; }
+
+  Task<Result<LogSeq>> commit(std::vector<Record> records) override;
+  Task<Result<Uuid>> create_topic(NewTopicSpec topic) override;
+  Task<Result<void>> delete_topic(Uuid topic_id) override;
+  Task<Result<void>> create_partitions(Uuid topic_id, std::int32_t total) override;
+  Task<Result<void>> alter_topic_config(Uuid topic_id, ConfigChanges changes) override;
+  Task<Result<std::int64_t>> allocate_producer_id() override;
+  Task<Result<Slice>> answer_peer(Slice request) override;
+  Task<void> stop() override;
+
+ private:
+  struct Pending {
+    std::vector<Record> records;
+    Promise<Result<LogSeq>> done;
+  };
+
+  // node.cc: opening, committing as the controller, snapshots
+  Task<Result<void>> claim_and_register();
+  RegisterBrokerRecord registration();
+  std::vector<Pending> take_batches();
+  Task<void> commit_loop();
+  Task<void> commit_some();
+  Task<Result<void>> append(std::vector<Record> records, bool& lost);
+  void fence(Error error);
+  void applied();
+  bool snapshot_due() const;
+  Task<void> snapshot_loop();
+  Task<void> snapshot_now();
+
+  // node_peers.cc: following, and answering followers
+  struct Endpoint {
+    std::string host;
+    std::uint16_t port = 0;
+  };
+  std::optional<Endpoint> controller() const;  // another broker's; nothing when it is this one's, or unknown
+  Task<Result<PeerAnswer>> ask(Endpoint endpoint, PeerRequest request, Duration patience);
+  Task<Result<bool>> register_at_controller();
+  Task<void> forward_some();
+  Task<void> follow_loop();
+  Task<void> follow_once();
+  Task<void> check_control();
+  Task<Result<void>> catch_up();
+  Task<Result<void>> catch_up_to(LogSeq seq);
+  Task<void> claim_control();
+  Task<Result<LogSeq>> commit_for(std::vector<Record> records);
+  Task<void> commit_into(std::vector<Record> records, Result<LogSeq>* out);
+
+  // node_topics.cc
+  std::vector<const BrokerState*> brokers_to_lead() const;
+  void assign_leaders(std::vector<Record>& batch) const;
+
+  Executor executor_;
+  Clock& clock_;
+  Random& random_;
+  ClusterOptions options_;
+  ClusterMetrics metrics_;
+  Peers* peers_;
+  MetadataLog log_;
+  LogLock log_lock_;
+  Writer writer_;
+  bool controls_ = false;
+  SteadyTime controls_since_{};
+  SteadyTime heard_controller_{};
+  std::map<std::int32_t, SteadyTime> heard_;  // by the controller: each broker's last poll
+  std::optional<Error> fenced_;
+  Event changed_;
+  std::deque<Pending> queue_;
+  Event work_;
+  Event snapshot_wanted_;
+  Event stopping_event_;
+  bool stopping_ = false;
+  std::int64_t next_producer_id_ = 0, producer_ids_end_ = 0;
+  bool allocating_ids_ = false;
+  Event ids_allocated_;
+  TaskScope scope_;
+};
+
+}  // namespace millrace::cluster

@@ -1,0 +1,263 @@
+// ClusterNode among others: joining and following the controller, sending it what is to be committed, taking its role
+// when it is silent, and answering as the controller.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "cluster/node.h"
+
+namespace millrace::cluster {
+namespace {
+
+constexpr Duration kPollPatience = 500ms;   // of the controller, with nothing to tell
+constexpr Duration kRegisterPatience = 5s;  // it may just be starting
+constexpr Duration kForwardPatience = 10s;  // for one request with batches
+constexpr Duration kRetryPause = 50ms;
+constexpr std::size_t kBatchesPerRequestMax = 1000;
+
+}  // namespace
+
+std::optional<ClusterNode::Endpoint> ClusterNode::controller() const {
+  const auto broker = state().brokers().find(state().controller_id());
+  if (!peers_ || state().controller_id() == options_.broker_id || broker == state().brokers().end()) return {};
+  Endpoint endpoint{broker->second.host, broker->second.port};
+  // Its address is ours now: it cannot be there.
+  if (endpoint.host == options_.advertised_host && endpoint.port == options_.advertised_port) return {};
+  return endpoint;
+}
+
+Task<Result<PeerAnswer>> ClusterNode::ask(Endpoint endpoint, PeerRequest request, Duration patience) {
+  request.cluster_id = cluster_id();
+  Slice bytes = Slice::of(encode_peer_request(request));
+  const SteadyTime deadline = clock_.now() + patience;
+  Result<Slice> reply = co_await peers_->call(endpoint.host, endpoint.port, std::move(bytes), deadline);
+  if (!reply) co_return fail(std::move(reply).error());
+  CO_TRY(PeerAnswer answer, decode_peer_answer(reply->view()));
+  if (answer.status == PeerStatus::kOtherCluster) {
+    co_return fail(Code::kInvalid, fmt::format("{}:{} serves another bucket", endpoint.host, endpoint.port));
+  }
+  co_return answer;
+}
+
+// ---- following ----
+
+// True: this broker has an incarnation. False: nobody controls, as far as can be seen.
+Task<Result<bool>> ClusterNode::register_at_controller() {
+  const auto endpoint = controller();
+  if (!endpoint) co_return false;
+  PeerRequest request;
+  request.what = PeerRegister{registration()};
+  const Endpoint at = *endpoint;
+  auto answer = co_await ask(at, std::move(request), kRegisterPatience);
+  if (!answer || answer->status != PeerStatus::kOk || answer->commits.size() != 1) {
+    LOG_INFO("cluster.controller_silent", {"controller", state().controller_id()}, {"host", at.host}, {"port", at.port},
+             {"error", answer ? std::string("not the controller any more") : answer.error().message()});
+    CO_TRY_VOID(co_await log_.catch_up());
+    co_return false;
+  }
+  if (!answer->commits.front()) co_return fail(answer->commits.front().error());
+  const LogSeq seq = *answer->commits.front();
+  CO_TRY_VOID(co_await catch_up_to(seq));
+  writer_ = {.broker_id = options_.broker_id, .incarnation = Incarnation(seq.value()), .controller_epoch = 0};
+  co_return true;
+}
+
+Task<Result<void>> ClusterNode::catch_up() {
+  co_await log_lock_.lock();
+  const LogSeq before = state().applied();
+  const Result<void> done = co_await log_.catch_up();
+  log_lock_.unlock();
+  if (state().applied() != before && writer_.incarnation.value() != 0) applied();
+  co_return done;
+}
+
+// An entry that the controller told of is durable: it is there, or a snapshot that holds it.
+Task<Result<void>> ClusterNode::catch_up_to(LogSeq seq) {
+  const SteadyTime deadline = clock_.now() + options_.commit_deadline;
+  while (state().applied() < seq) {
+    CO_TRY_VOID(co_await catch_up());
+    if (state().applied() >= seq) break;
+    if (clock_.now() >= deadline) {
+      co_return fail(Code::kTimeout, fmt::format("metadata entry {} does not turn up in the bucket", seq.value()));
+    }
+    co_await sleep_for(clock_, kRetryPause);
+  }
+  co_return Result<void>();
+}
+
+Task<void> ClusterNode::follow_loop() {
+  while (!stopping_ && !fenced_) {
+    if (controls_) {
+      const SteadyTime next_check = clock_.now() + options_.controller_check_interval;
+      co_await stopping_event_.wait_until(clock_, next_check);
+      if (!stopping_) co_await check_control();
+    } else {
+      co_await follow_once();
+    }
+  }
+}
+
+Task<void> ClusterNode::follow_once() {
+  const auto endpoint = controller();
+  bool heard = false;
+  if (endpoint) {
+    PeerRequest request;
+    request.what = PeerPoll{options_.broker_id, writer_.incarnation, state().applied()};
+    auto answer = co_await ask(*endpoint, std::move(request), kPollPatience * 3);
+    heard = answer && answer->status == PeerStatus::kOk;
+    if (heard) heard_controller_ = clock_.now();
+    if (heard && answer->applied <= state().applied()) co_return;
+  }
+  if (stopping_ || controls_) co_return;
+  const std::uint64_t epoch = state().controller_epoch();
+  const Result<void> read = co_await catch_up();
+  if (!read) LOG_WARN("cluster.cannot_read_log", {"error", read.error().message()});
+  if (heard || stopping_ || fenced_) co_return;
+  // A new controller gets its time, too.
+  if (state().controller_epoch() != epoch) heard_controller_ = clock_.now();
+  const auto half = static_cast<std::uint64_t>(options_.controller_timeout.count() / 2);
+  const SteadyTime patience_ends = heard_controller_ + options_.controller_timeout + Duration(random_.below(half + 1));
+  if (clock_.now() >= patience_ends) {
+    co_await claim_control();
+  } else {
+    const SteadyTime soon = clock_.now() + kRetryPause;
+    co_await stopping_event_.wait_until(clock_, soon);
+  }
+}
+
+// A controller that writes nothing would not learn that it is none any more, and neither would its followers.
+Task<void> ClusterNode::check_control() {
+  const Result<void> read = co_await catch_up();
+  if (!read) LOG_WARN("cluster.cannot_read_log", {"error", read.error().message()});
+  if (!controls_ || state().controller_epoch() == writer_.controller_epoch) co_return;
+  LOG_WARN("cluster.controller_lost", {"broker", options_.broker_id}, {"epoch", writer_.controller_epoch});
+  controls_ = false;
+  heard_controller_ = clock_.now();
+  changed_.pulse();
+  work_.pulse();
+}
+
+// Rule 6: losing is a lost election, no more.
+Task<void> ClusterNode::claim_control() {
+  co_await log_lock_.lock();
+  const std::uint64_t epoch = state().controller_epoch() + 1;
+  const Writer candidate{options_.broker_id, writer_.incarnation, epoch};
+  std::vector<Record> records;
+  records.emplace_back(
+      ClaimRecord{epoch, options_.broker_id, fmt::format("{}:{}", options_.advertised_host, options_.advertised_port)});
+  Result<MetadataLog::Append> outcome = co_await log_.append(candidate, std::move(records));
+  const bool won = outcome && *outcome == MetadataLog::Append::kCommitted;
+  if (won) {
+    writer_ = candidate;
+    controls_ = true;
+    controls_since_ = clock_.now();
+    heard_.clear();
+  }
+  log_lock_.unlock();
+  heard_controller_ = clock_.now();
+  if (!outcome && outcome.error().code() == Code::kFenced) fence(outcome.error());
+  if (!won) co_return;
+  LOG_INFO("cluster.controls", {"broker", options_.broker_id}, {"epoch", epoch});
+  applied();
+  work_.pulse();
+}
+
+// What waits, as one request. What certainly did not arrive, or reached another than the controller, waits on.
+Task<void> ClusterNode::forward_some() {
+  std::vector<Pending> taken = take_batches();
+  const auto put_back = [&] {
+    for (auto pending = taken.rbegin(); pending != taken.rend(); ++pending) queue_.push_front(std::move(*pending));
+  };
+  while (taken.size() > kBatchesPerRequestMax) {
+    queue_.push_front(std::move(taken.back()));
+    taken.pop_back();
+  }
+  const auto endpoint = controller();
+  Result<PeerAnswer> answer = fail(Code::kUnavailable, "no controller is known");
+  if (endpoint) {
+    PeerCommit commit;
+    for (const auto& pending : taken) commit.batches.push_back(pending.records);
+    PeerRequest request;
+    request.what = std::move(commit);
+    answer = co_await ask(*endpoint, std::move(request), kForwardPatience);
+  }
+  const bool not_done = answer ? answer->status != PeerStatus::kOk : answer.error().code() == Code::kUnavailable;
+  if (not_done) {
+    if (stopping_) {
+      for (auto& pending : taken) pending.done.set(fail(Code::kCancelled, "the cluster is stopping"));
+      co_return;
+    }
+    put_back();
+    const SteadyTime soon = clock_.now() + kRetryPause;
+    co_await changed_.wait_until(clock_, soon);
+    co_return;
+  }
+  if (answer && answer->commits.size() != taken.size()) {
+    answer = fail(Code::kTimeout, "the controller's answer does not fit what it was asked");
+  }
+  // A refusal speaks of a state that this broker may not have seen yet.
+  const LogSeq upto = answer ? answer->applied : state().applied();
+  Result<void> seen = co_await catch_up_to(upto);
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    if (!answer) {
+      taken[i].done.set(fail(
+          Code::kTimeout, "the controller gave no answer, the change may have been made: " + answer.error().message()));
+    } else if (!seen) {
+      taken[i].done.set(fail(seen.error()));
+    } else {
+      taken[i].done.set(answer->commits[i]);
+    }
+  }
+}
+
+// ---- answering ----
+
+Task<Result<LogSeq>> ClusterNode::commit_for(std::vector<Record> records) {
+  Result<LogSeq> done = co_await commit(std::move(records));
+  // Its own fence is not the asker's.
+  const bool own = !done && (done.error().code() == Code::kFenced || done.error().code() == Code::kCancelled) &&
+                   (fenced_ || stopping_);
+  if (own) co_return fail(Code::kTimeout, "the controller stopped meanwhile");
+  co_return done;
+}
+
+Task<void> ClusterNode::commit_into(std::vector<Record> records, Result<LogSeq>* out) {
+  *out = co_await commit_for(std::move(records));
+}
+
+Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
+  CO_TRY(PeerRequest request, decode_peer_request(request_bytes.view()));
+  PeerAnswer answer;
+  if (request.cluster_id != cluster_id()) {
+    answer.status = PeerStatus::kOtherCluster;
+  } else if (!controls_) {
+    answer.status = PeerStatus::kNotController;
+  } else if (auto* registration = std::get_if<PeerRegister>(&request.what)) {
+    const std::int32_t broker = registration->record.broker_id;
+    std::vector<Record> batch;
+    batch.emplace_back(std::move(registration->record));
+    answer.commits.push_back(co_await commit_for(std::move(batch)));
+    heard_[broker] = clock_.now();
+  } else if (auto* commit = std::get_if<PeerCommit>(&request.what)) {
+    answer.commits.resize(commit->batches.size(), fail(Code::kCancelled, "not tried"));
+    TaskScope all(executor_);
+    for (std::size_t i = 0; i < commit->batches.size(); ++i) {
+      all.spawn(commit_into(std::move(commit->batches[i]), &answer.commits[i]));
+    }
+    co_await all.stop();
+  } else {
+    const auto poll = std::get<PeerPoll>(request.what);
+    heard_[poll.broker_id] = clock_.now();
+    const SteadyTime deadline = clock_.now() + kPollPatience;
+    while (controls_ && !stopping_ && state().applied() <= poll.applied && clock_.now() < deadline) {
+      co_await changed_.wait_until(clock_, deadline);
+    }
+    if (!controls_) answer.status = PeerStatus::kNotController;
+  }
+  answer.controller_epoch = state().controller_epoch();
+  answer.applied = state().applied();
+  co_return Slice::of(encode_peer_answer(answer));
+}
+
+}  // namespace millrace::cluster

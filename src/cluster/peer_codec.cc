@@ -1,0 +1,148 @@
+#include "cluster/peer_codec.h"
+
+#include <utility>
+
+#include "cluster/record_codec.h"
+#include "cluster/wire.h"
+
+namespace millrace::cluster {
+namespace {
+
+constexpr std::uint32_t kPeerMagic = 0x4d525052;  // "MRPR"
+constexpr std::uint8_t kPeerVersion = 1;
+constexpr std::uint8_t kErrorCodeMax = static_cast<std::uint8_t>(Code::kInternal);
+constexpr std::uint8_t kCommitted = 0xff;  // in the place of an error code
+
+enum class Kind : std::uint8_t { kRegister = 0, kCommit = 1, kPoll = 2 };
+
+std::unexpected<Error> corrupt(std::string_view what) {
+  return fail(Code::kCorrupt, "peer message " + std::string(what));
+}
+
+// A batch travels as the bytes of a log entry, with its checksum.
+void put_batch(ByteWriter& out, const std::vector<Record>& records) {
+  LogEntry entry;
+  entry.records = records;
+  wire::put_string(out, encode_entry(entry));
+}
+Result<std::vector<Record>> get_batch(ByteReader& in) {
+  const std::string bytes = wire::get_string(in);
+  if (!in.ok()) return corrupt("is truncated");
+  TRY(LogEntry entry, decode_entry(bytes));
+  return std::move(entry.records);
+}
+
+void put_head(ByteWriter& out) {
+  out.be(kPeerMagic);
+  out.u8(kPeerVersion);
+}
+Result<void> get_head(ByteReader& in) {
+  const auto magic = in.be<std::uint32_t>();
+  const std::uint8_t version = in.u8();
+  if (!in.ok() || magic != kPeerMagic) return corrupt("does not begin with the magic number");
+  if (version != kPeerVersion) {
+    return fail(Code::kUnsupported, "peer message of version " + std::to_string(version) + "; upgrade this Millrace");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string encode_peer_request(const PeerRequest& request) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  put_head(out);
+  wire::put_uuid(out, request.cluster_id);
+  out.u8(static_cast<std::uint8_t>(request.what.index()));
+  if (const auto* registration = std::get_if<PeerRegister>(&request.what)) {
+    std::vector<Record> batch;
+    batch.emplace_back(registration->record);
+    put_batch(out, batch);
+  } else if (const auto* commit = std::get_if<PeerCommit>(&request.what)) {
+    out.uvarint(commit->batches.size());
+    for (const auto& batch : commit->batches) put_batch(out, batch);
+  } else {
+    const auto& poll = std::get<PeerPoll>(request.what);
+    out.zigzag(poll.broker_id);
+    wire::put_number(out, poll.incarnation);
+    wire::put_number(out, poll.applied);
+  }
+  return bytes;
+}
+
+Result<PeerRequest> decode_peer_request(std::string_view bytes) {
+  ByteReader in(bytes);
+  TRY_VOID(get_head(in));
+  PeerRequest request;
+  request.cluster_id = wire::get_uuid(in);
+  const auto kind = static_cast<Kind>(in.u8());
+  if (!in.ok()) return corrupt("is truncated");
+  if (kind == Kind::kRegister) {
+    TRY(std::vector<Record> batch, get_batch(in));
+    if (batch.size() != 1 || !std::holds_alternative<RegisterBrokerRecord>(batch.front()))
+      return corrupt("registers something else than one broker");
+    request.what = PeerRegister{std::get<RegisterBrokerRecord>(std::move(batch.front()))};
+  } else if (kind == Kind::kCommit) {
+    const std::uint64_t count = in.uvarint64();
+    if (count > in.remaining()) return corrupt("is truncated");
+    PeerCommit commit;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      TRY(std::vector<Record> batch, get_batch(in));
+      commit.batches.push_back(std::move(batch));
+    }
+    request.what = std::move(commit);
+  } else if (kind == Kind::kPoll) {
+    PeerPoll poll;
+    poll.broker_id = in.zigzag32();
+    poll.incarnation = wire::get_number<Incarnation>(in);
+    poll.applied = wire::get_number<LogSeq>(in);
+    request.what = poll;
+  } else {
+    return corrupt("is of an unknown kind");
+  }
+  if (!in.ok() || !in.at_end()) return corrupt("has a wrong length");
+  return request;
+}
+
+std::string encode_peer_answer(const PeerAnswer& answer) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  put_head(out);
+  out.u8(static_cast<std::uint8_t>(answer.status));
+  out.uvarint(answer.controller_epoch);
+  wire::put_number(out, answer.applied);
+  out.uvarint(answer.commits.size());
+  for (const auto& commit : answer.commits) {
+    out.u8(commit ? kCommitted : static_cast<std::uint8_t>(commit.error().code()));
+    if (commit) wire::put_number(out, *commit);
+    if (!commit) wire::put_string(out, commit.error().message());
+  }
+  return bytes;
+}
+
+Result<PeerAnswer> decode_peer_answer(std::string_view bytes) {
+  ByteReader in(bytes);
+  TRY_VOID(get_head(in));
+  PeerAnswer answer;
+  const std::uint8_t status = in.u8();
+  if (status > static_cast<std::uint8_t>(PeerStatus::kOtherCluster)) return corrupt("has an unknown status");
+  answer.status = static_cast<PeerStatus>(status);
+  answer.controller_epoch = in.uvarint64();
+  answer.applied = wire::get_number<LogSeq>(in);
+  const std::uint64_t count = in.uvarint64();
+  if (count > in.remaining()) return corrupt("is truncated");
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    const std::uint8_t code = in.u8();
+    if (code == kCommitted) {
+      answer.commits.emplace_back(wire::get_number<LogSeq>(in));
+    } else if (code <= kErrorCodeMax) {
+      answer.commits.emplace_back(fail(static_cast<Code>(code), wire::get_string(in)));
+    } else {
+      return corrupt("has an unknown error code");
+    }
+  }
+  if (!in.ok() || !in.at_end()) return corrupt("has a wrong length");
+  return answer;
+}
+
+}  // namespace millrace::cluster

@@ -1,0 +1,49 @@
+// Bytes of what brokers ask the controller and what it answers: docs/formats/peer-protocol.md is the contract. Decoding
+// never trusts a length; what breaks the format is kCorrupt. Pure functions, any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "cluster/records.h"
+
+namespace millrace::cluster {
+
+// A new incarnation of the asking broker, as an entry of the controller's.
+struct PeerRegister {
+  RegisterBrokerRecord record;
+};
+// Batches to commit, each whole or not at all.
+struct PeerCommit {
+  std::vector<std::vector<Record>> batches;
+};
+// "I live and have applied up to `applied`": answered once the controller has more, or after a while.
+struct PeerPoll {
+  std::int32_t broker_id = -1;
+  Incarnation incarnation;
+  LogSeq applied;
+};
+struct PeerRequest {
+  Uuid cluster_id;
+  std::variant<PeerRegister, PeerCommit, PeerPoll> what;
+};
+
+enum class PeerStatus : std::uint8_t { kOk = 0, kNotController = 1, kOtherCluster = 2 };
+
+struct PeerAnswer {
+  PeerStatus status = PeerStatus::kOk;
+  std::uint64_t controller_epoch = 0;
+  LogSeq applied;                       // the controller's
+  std::vector<Result<LogSeq>> commits;  // one for a Register, one for each batch of a Commit
+};
+
+std::string encode_peer_request(const PeerRequest& request);
+Result<PeerRequest> decode_peer_request(std::string_view bytes);
+std::string encode_peer_answer(const PeerAnswer& answer);
+Result<PeerAnswer> decode_peer_answer(std::string_view bytes);
+
+}  // namespace millrace::cluster

@@ -1,0 +1,64 @@
+"""Three brokers on one real S3 bucket: one controls, clients find the leaders, and its kill -9 stops nobody for long."""
+
+import json
+import urllib.request
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.admin import NewTopic
+
+from harness import wait_until
+
+RECORDS = 3000
+
+
+def produce(brokers, topic):
+    producer = KafkaProducer(bootstrap_servers=[b.kafka for b in brokers], acks="all", enable_idempotence=True)
+    sent = [producer.send(topic, b"v%d" % i, key=b"%d" % i) for i in range(RECORDS)]
+    producer.flush(60)
+    producer.close()
+    assert all(s.succeeded() for s in sent)
+
+
+def keys_in(brokers, topic, group):
+    consumer = KafkaConsumer(
+        topic, bootstrap_servers=[b.kafka for b in brokers], group_id=group, auto_offset_reset="earliest", consumer_timeout_ms=20_000
+    )
+    keys = []
+    for record in consumer:
+        keys.append(int(record.key))
+        if len(keys) == RECORDS:
+            break
+    consumer.close()
+    return sorted(keys)
+
+
+def controlled_epoch(broker):
+    """How often this broker's log said that it took control."""
+    return broker.log().count("cluster.controls")
+
+
+def test_three_brokers_share_topics_and_a_dead_controller_is_replaced(s3, s3_millrace):
+    url = s3.url(s3.bucket("three"), "log")
+    brokers = [s3_millrace(url, "--node-id", n) for n in (1, 2, 3)]
+    admin = KafkaAdminClient(bootstrap_servers=brokers[2].kafka)
+    admin.create_topics([NewTopic("orders", 6, 1)])
+    leaders = {p["leader_id"] for p in admin.describe_topics(["orders"])[0]["partitions"]}
+    admin.close()
+    assert leaders == {1, 2, 3}
+    produce(brokers, "orders")
+    assert keys_in(brokers, "orders", "g") == list(range(RECORDS))
+
+    brokers[0].kill9()
+    wait_until(lambda: controlled_epoch(brokers[1]) + controlled_epoch(brokers[2]) == 1, 20, "another controller")
+    brokers[0].start()
+    assert keys_in(brokers, "orders", "g2") == list(range(RECORDS))
+    # Its node id is taken: the first process ends, and says why.
+    second = s3_millrace(url, "--node-id", 1)
+    process = brokers[0].process
+    wait_until(lambda: process.poll() is not None, 30, "the first process to end")
+    assert process.returncode == 1 and "another process registered node.id 1" in brokers[0].log()
+    brokers[0].process = None
+    with urllib.request.urlopen(second.http + "/readyz", timeout=5) as answer:
+        assert answer.status == 200
+    assert keys_in([second, *brokers[1:]], "orders", "g3") == list(range(RECORDS))
+    assert json.loads(urllib.request.urlopen(second.http + "/api/v1/status", timeout=5).read())["ready"]
