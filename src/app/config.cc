@@ -77,6 +77,8 @@ class Flattener {
       case YAML::NodeType::Map:
         for (const auto& entry : node) {
           const auto key = entry.first.as<std::string>();
+          // So a name grows with each level, and its length bounds how deep an anchor may lead into itself.
+          if (key.empty()) return fail(Code::kInvalid, "an empty name below '" + name + "'");
           TRY_VOID(add(entry.second, name.empty() ? key : name + "." + key));
         }
         return {};

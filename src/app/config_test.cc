@@ -43,6 +43,8 @@ TEST(Config, anchors_that_have_no_end_are_refused) {
   std::string bomb = "a: &a0 {x: 1, y: 2}\n";
   for (int i = 1; i < 40; ++i) bomb += fmt::format("b{}: &a{} {{x: *a{}, y: *a{}}}\n", i, i, i - 1, i - 1);
   Config config;
+  EXPECT_FALSE(config.load_text("\"\": &a {\"\": *a}", "cycle.yaml"));
+  EXPECT_FALSE(config.load_text("a: &a {b: *a}", "cycle.yaml"));
   const auto loaded = config.load_text(bomb, "bomb.yaml");
   ASSERT_FALSE(loaded);
   EXPECT_NE(loaded.error().message().find("bomb.yaml"), std::string::npos);
