@@ -72,11 +72,11 @@ sim:  ## the simulation, SEEDS=1000 of them, twice each (1 min for 1000 after th
 	@$(NINJA) build/release --target sim_run
 	@build/release/sim_run --seeds $(SEEDS)
 
-bench: build  ## beside Apache Kafka, Debezium and Postgres on this machine (60 min)
+bench: build  ## beside Apache Kafka, Debezium and Postgres on this machine (45 min)
 	@$(SETUP) demo test
 	@.venv/bin/python -B bench/run $(ARGS)
 
-bench-quick: build  ## the same with short runs, to see that it works (8 min)
+bench-quick: build  ## the same with short runs, to see that it works
 	@$(SETUP) demo test
 	@.venv/bin/python -B bench/run --quick $(ARGS)
 
