@@ -8,6 +8,7 @@
 #include "cluster/api.h"
 #include "cluster/bucket_layout.h"
 #include "cluster/metadata_log.h"
+#include "cluster/test_topics.h"
 #include "object/faulty_store.h"
 #include "object/memory_store.h"
 #include "object/open.h"
@@ -42,13 +43,6 @@ struct World {
     return n;
   }
 };
-
-Task<Result<Uuid>> make_topic(Cluster& cluster, std::string name, std::int32_t partitions) {
-  NewTopicSpec spec;
-  spec.name = std::move(name);
-  spec.partitions = partitions;
-  co_return co_await cluster.create_topic(std::move(spec));
-}
 
 TEST(Cluster, topic_survives_a_restart_and_the_old_incarnation_is_fenced) {
   World world;

@@ -18,8 +18,7 @@ constexpr int kJoinAttempts = 20;
 
 ClusterNode::ClusterNode(Executor executor, Clock& clock, Random& random, object::Store& store, Metrics& metrics,
                          ClusterOptions options, Peers* peers)
-    : executor_(executor),
-      clock_(clock),
+    : clock_(clock),
       random_(random),
       options_(std::move(options)),
       metrics_(metrics),
@@ -66,41 +65,68 @@ RegisterBrokerRecord ClusterNode::registration() {
 Task<Result<void>> ClusterNode::claim_and_register() {
   const LogSeq seq = log_.next();
   const std::uint64_t epoch = state().controller_epoch() + 1;
-  ClaimRecord claim{.controller_epoch = epoch,
-                    .broker_id = options_.broker_id,
-                    .endpoint = fmt::format("{}:{}", options_.advertised_host, options_.advertised_port)};
   std::vector<Record> records;
-  records.emplace_back(std::move(claim));
+  records.emplace_back(claim());
   records.emplace_back(registration());
   CO_TRY_VOID(log_.state().check(seq, records));
-  const Writer candidate{.broker_id = options_.broker_id, .incarnation = {}, .controller_epoch = epoch};
+  Writer candidate{.broker_id = options_.broker_id, .incarnation = {}, .controller_epoch = epoch};
   CO_TRY(const MetadataLog::Append outcome, co_await log_.append(candidate, std::move(records)));
   if (outcome == MetadataLog::Append::kCommitted) {
-    writer_ = candidate;
-    writer_.incarnation = state().brokers().at(options_.broker_id).current;
-    controls_ = true;
-    controls_since_ = clock_.now();
+    candidate.incarnation = state().brokers().at(options_.broker_id).current;
+    take_control(candidate);
   }
   co_return Result<void>();
+}
+
+ClaimRecord ClusterNode::claim() const {
+  return {.controller_epoch = state().controller_epoch() + 1,
+          .broker_id = options_.broker_id,
+          .endpoint = fmt::format("{}:{}", options_.advertised_host, options_.advertised_port)};
+}
+
+void ClusterNode::take_control(const Writer& writer) {
+  writer_ = writer;
+  controls_ = true;
+  controls_since_ = clock_.now();
+  heard_.clear();
+}
+
+// The new controller gets its time before it is missed.
+void ClusterNode::lose_control() {
+  LOG_WARN("cluster.controller_lost", {"broker", options_.broker_id}, {"epoch", writer_.controller_epoch});
+  controls_ = false;
+  heard_controller_ = clock_.now();
+  changed_.pulse();
+  work_.pulse();
 }
 
 // ---- committing ----
 
 Task<Result<LogSeq>> ClusterNode::commit(std::vector<Record> records) {
-  if (fenced_) co_return fail(*fenced_);
-  if (stopping_) co_return fail(Code::kCancelled, "the cluster is stopping");
-  if (records.empty()) co_return fail(Code::kInvalid, "an empty batch");
+  const Promise<Result<LogSeq>> done = enqueue(std::move(records));
+  co_return co_await done.wait();
+}
+
+Promise<Result<LogSeq>> ClusterNode::enqueue(std::vector<Record> records) {
   Pending pending{std::move(records), {}};
   const Promise<Result<LogSeq>> done = pending.done;
-  queue_.push_back(std::move(pending));
-  metrics_.queued.Set(static_cast<double>(queue_.size()));
-  work_.pulse();
-  co_return co_await done.wait();
+  if (fenced_) {
+    done.set(fail(*fenced_));
+  } else if (stopping()) {
+    done.set(fail(Code::kCancelled, "the cluster is stopping"));
+  } else if (pending.records.empty()) {
+    done.set(fail(Code::kInvalid, "an empty batch"));
+  } else {
+    queue_.push_back(std::move(pending));
+    metrics_.queued.Set(static_cast<double>(queue_.size()));
+    work_.pulse();
+  }
+  return done;
 }
 
 Task<void> ClusterNode::commit_loop() {
   for (;;) {
-    while (queue_.empty() && !stopping_) co_await work_.wait();
+    while (queue_.empty() && !stopping()) co_await work_.wait();
     if (queue_.empty()) co_return;
     if (fenced_) {
       for (auto& pending : std::exchange(queue_, {})) pending.done.set(fail(*fenced_));
@@ -123,6 +149,10 @@ std::vector<ClusterNode::Pending> ClusterNode::take_batches() {
   }
   metrics_.queued.Set(static_cast<double>(queue_.size()));
   return taken;
+}
+
+void ClusterNode::put_back(std::vector<Pending> batches) {
+  queue_.insert(queue_.begin(), std::make_move_iterator(batches.begin()), std::make_move_iterator(batches.end()));
 }
 
 // One entry of what waits; a batch that the state machine refuses is left out of it. Answers go out once the entry is
@@ -150,8 +180,7 @@ Task<void> ClusterNode::commit_some() {
   if (!accepted.empty()) written = co_await append(std::move(accepted), lost);
   log_lock_.unlock();
   if (lost) {
-    // Not appended, and never will be: the new controller gets it.
-    for (auto pending = taken.rbegin(); pending != taken.rend(); ++pending) queue_.push_front(std::move(*pending));
+    put_back(std::move(taken));  // not appended, and never will be: the new controller gets it
     co_return;
   }
   const LogSeq seq = log_.state().applied();
@@ -175,11 +204,9 @@ Task<Result<void>> ClusterNode::append(std::vector<Record> records, bool& lost) 
     co_return fail(std::move(outcome).error());
   }
   if (*outcome == MetadataLog::Append::kLost) {
-    controls_ = false;
     if (peers_) {
-      LOG_WARN("cluster.controller_lost", {"broker", options_.broker_id}, {"epoch", writer_.controller_epoch});
       lost = true;
-      heard_controller_ = clock_.now();
+      lose_control();
       co_return Result<void>();
     }
     fence(Error(Code::kFenced, "another controller has taken over the metadata log"));
@@ -225,9 +252,9 @@ bool ClusterNode::snapshot_due() const {
 }
 
 Task<void> ClusterNode::snapshot_loop() {
-  while (!stopping_) {
+  while (!stopping()) {
     co_await snapshot_wanted_.wait();
-    if (stopping_ || !snapshot_due()) continue;
+    if (stopping() || !snapshot_due()) continue;
     co_await snapshot_now();
   }
 }
@@ -244,9 +271,8 @@ Task<void> ClusterNode::snapshot_now() {
 }
 
 Task<void> ClusterNode::stop() {
-  if (stopping_) co_return;
-  stopping_ = true;
-  stopping_event_.set();
+  if (stopping()) co_return;
+  scope_.request_stop();
   work_.pulse();
   snapshot_wanted_.pulse();
   changed_.pulse();

@@ -71,12 +71,18 @@ class ClusterNode final : public Cluster {
   };
 
   // node.cc: opening, committing as the controller, snapshots
+  Promise<Result<LogSeq>> enqueue(std::vector<Record> records);
   Task<Result<void>> claim_and_register();
+  ClaimRecord claim() const;
+  void take_control(const Writer& writer);
+  void lose_control();
   RegisterBrokerRecord registration();
   std::vector<Pending> take_batches();
+  void put_back(std::vector<Pending> batches);
   Task<void> commit_loop();
   Task<void> commit_some();
   Task<Result<void>> append(std::vector<Record> records, bool& lost);
+  bool stopping() { return scope_.stopping().is_set(); }
   void fence(Error error);
   void applied();
   bool snapshot_due() const;
@@ -98,14 +104,12 @@ class ClusterNode final : public Cluster {
   Task<Result<void>> catch_up();
   Task<Result<void>> catch_up_to(LogSeq seq);
   Task<void> claim_control();
-  Task<Result<LogSeq>> commit_for(std::vector<Record> records);
-  Task<void> commit_into(std::vector<Record> records, Result<LogSeq>* out);
+  Task<Result<LogSeq>> outcome_for_peer(Promise<Result<LogSeq>> done);
 
   // node_topics.cc
   std::vector<const BrokerState*> brokers_to_lead() const;
   void assign_leaders(std::vector<Record>& batch) const;
 
-  Executor executor_;
   Clock& clock_;
   Random& random_;
   ClusterOptions options_;
@@ -123,8 +127,6 @@ class ClusterNode final : public Cluster {
   std::deque<Pending> queue_;
   Event work_;
   Event snapshot_wanted_;
-  Event stopping_event_;
-  bool stopping_ = false;
   std::int64_t next_producer_id_ = 0, producer_ids_end_ = 0;
   bool allocating_ids_ = false;
   Event ids_allocated_;

@@ -87,11 +87,11 @@ Task<Result<void>> ClusterNode::catch_up_to(LogSeq seq) {
 }
 
 Task<void> ClusterNode::follow_loop() {
-  while (!stopping_ && !fenced_) {
+  while (!stopping() && !fenced_) {
     if (controls_) {
       const SteadyTime next_check = clock_.now() + options_.controller_check_interval;
-      co_await stopping_event_.wait_until(clock_, next_check);
-      if (!stopping_) co_await check_control();
+      co_await scope_.stopping().wait_until(clock_, next_check);
+      if (!stopping()) co_await check_control();
     } else {
       co_await follow_once();
     }
@@ -109,11 +109,11 @@ Task<void> ClusterNode::follow_once() {
     if (heard) heard_controller_ = clock_.now();
     if (heard && answer->applied <= state().applied()) co_return;
   }
-  if (stopping_ || controls_) co_return;
+  if (stopping() || controls_) co_return;
   const std::uint64_t epoch = state().controller_epoch();
   const Result<void> read = co_await catch_up();
   if (!read) LOG_WARN("cluster.cannot_read_log", {"error", read.error().message()});
-  if (heard || stopping_ || fenced_) co_return;
+  if (heard || stopping() || fenced_) co_return;
   // A new controller gets its time, too.
   if (state().controller_epoch() != epoch) heard_controller_ = clock_.now();
   const auto half = static_cast<std::uint64_t>(options_.controller_timeout.count() / 2);
@@ -122,7 +122,7 @@ Task<void> ClusterNode::follow_once() {
     co_await claim_control();
   } else {
     const SteadyTime soon = clock_.now() + kRetryPause;
-    co_await stopping_event_.wait_until(clock_, soon);
+    co_await scope_.stopping().wait_until(clock_, soon);
   }
 }
 
@@ -131,11 +131,7 @@ Task<void> ClusterNode::check_control() {
   const Result<void> read = co_await catch_up();
   if (!read) LOG_WARN("cluster.cannot_read_log", {"error", read.error().message()});
   if (!controls_ || state().controller_epoch() == writer_.controller_epoch) co_return;
-  LOG_WARN("cluster.controller_lost", {"broker", options_.broker_id}, {"epoch", writer_.controller_epoch});
-  controls_ = false;
-  heard_controller_ = clock_.now();
-  changed_.pulse();
-  work_.pulse();
+  lose_control();
 }
 
 // Rule 6: losing is a lost election, no more.
@@ -144,16 +140,10 @@ Task<void> ClusterNode::claim_control() {
   const std::uint64_t epoch = state().controller_epoch() + 1;
   const Writer candidate{options_.broker_id, writer_.incarnation, epoch};
   std::vector<Record> records;
-  records.emplace_back(
-      ClaimRecord{epoch, options_.broker_id, fmt::format("{}:{}", options_.advertised_host, options_.advertised_port)});
+  records.emplace_back(claim());
   Result<MetadataLog::Append> outcome = co_await log_.append(candidate, std::move(records));
   const bool won = outcome && *outcome == MetadataLog::Append::kCommitted;
-  if (won) {
-    writer_ = candidate;
-    controls_ = true;
-    controls_since_ = clock_.now();
-    heard_.clear();
-  }
+  if (won) take_control(candidate);
   log_lock_.unlock();
   heard_controller_ = clock_.now();
   if (!outcome && outcome.error().code() == Code::kFenced) fence(outcome.error());
@@ -166,9 +156,6 @@ Task<void> ClusterNode::claim_control() {
 // What waits, as one request. What certainly did not arrive, or reached another than the controller, waits on.
 Task<void> ClusterNode::forward_some() {
   std::vector<Pending> taken = take_batches();
-  const auto put_back = [&] {
-    for (auto pending = taken.rbegin(); pending != taken.rend(); ++pending) queue_.push_front(std::move(*pending));
-  };
   while (taken.size() > kBatchesPerRequestMax) {
     queue_.push_front(std::move(taken.back()));
     taken.pop_back();
@@ -184,11 +171,11 @@ Task<void> ClusterNode::forward_some() {
   }
   const bool not_done = answer ? answer->status != PeerStatus::kOk : answer.error().code() == Code::kUnavailable;
   if (not_done) {
-    if (stopping_) {
+    if (stopping()) {
       for (auto& pending : taken) pending.done.set(fail(Code::kCancelled, "the cluster is stopping"));
       co_return;
     }
-    put_back();
+    put_back(std::move(taken));
     const SteadyTime soon = clock_.now() + kRetryPause;
     co_await changed_.wait_until(clock_, soon);
     co_return;
@@ -213,17 +200,14 @@ Task<void> ClusterNode::forward_some() {
 
 // ---- answering ----
 
-Task<Result<LogSeq>> ClusterNode::commit_for(std::vector<Record> records) {
-  Result<LogSeq> done = co_await commit(std::move(records));
+Task<Result<LogSeq>> ClusterNode::outcome_for_peer(Promise<Result<LogSeq>> done) {
+  Result<LogSeq> outcome = co_await done.wait();
   // Its own fence is not the asker's.
-  const bool own = !done && (done.error().code() == Code::kFenced || done.error().code() == Code::kCancelled) &&
-                   (fenced_ || stopping_);
+  const bool own = !outcome &&
+                   (outcome.error().code() == Code::kFenced || outcome.error().code() == Code::kCancelled) &&
+                   (fenced_ || stopping());
   if (own) co_return fail(Code::kTimeout, "the controller stopped meanwhile");
-  co_return done;
-}
-
-Task<void> ClusterNode::commit_into(std::vector<Record> records, Result<LogSeq>* out) {
-  *out = co_await commit_for(std::move(records));
+  co_return outcome;
 }
 
 Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
@@ -237,20 +221,22 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
     const std::int32_t broker = registration->record.broker_id;
     std::vector<Record> batch;
     batch.emplace_back(std::move(registration->record));
-    answer.commits.push_back(co_await commit_for(std::move(batch)));
+    const Promise<Result<LogSeq>> done = enqueue(std::move(batch));
+    Result<LogSeq> committed = co_await outcome_for_peer(done);
+    answer.commits.push_back(std::move(committed));
     heard_[broker] = clock_.now();
   } else if (auto* commit = std::get_if<PeerCommit>(&request.what)) {
-    answer.commits.resize(commit->batches.size(), fail(Code::kCancelled, "not tried"));
-    TaskScope all(executor_);
-    for (std::size_t i = 0; i < commit->batches.size(); ++i) {
-      all.spawn(commit_into(std::move(commit->batches[i]), &answer.commits[i]));
+    std::vector<Promise<Result<LogSeq>>> waiting;
+    for (auto& batch : commit->batches) waiting.push_back(enqueue(std::move(batch)));
+    for (const auto& done : waiting) {
+      Result<LogSeq> committed = co_await outcome_for_peer(done);
+      answer.commits.push_back(std::move(committed));
     }
-    co_await all.stop();
   } else {
     const auto poll = std::get<PeerPoll>(request.what);
     heard_[poll.broker_id] = clock_.now();
     const SteadyTime deadline = clock_.now() + kPollPatience;
-    while (controls_ && !stopping_ && state().applied() <= poll.applied && clock_.now() < deadline) {
+    while (controls_ && !stopping() && state().applied() <= poll.applied && clock_.now() < deadline) {
       co_await changed_.wait_until(clock_, deadline);
     }
     if (!controls_) answer.status = PeerStatus::kNotController;

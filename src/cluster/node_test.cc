@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/event_loop.h"
+#include "cluster/test_topics.h"
 #include "object/memory_store.h"
 
 namespace millrace::cluster {
@@ -67,13 +68,6 @@ struct Brokers {
   void run(Task<void> (*body)(Brokers&)) { loop.run_until_done(body(*this)); }
 };
 
-Task<Result<Uuid>> create_on(Cluster& cluster, std::string name, std::int32_t partitions) {
-  NewTopicSpec spec;
-  spec.name = std::move(name);
-  spec.partitions = partitions;
-  co_return co_await cluster.create_topic(std::move(spec));
-}
-
 TEST(Brokers, share_one_controller_and_one_state) {
   Brokers brokers;
   brokers.run([](Brokers& b) -> Task<void> {
@@ -85,7 +79,7 @@ TEST(Brokers, share_one_controller_and_one_state) {
     const std::set<Incarnation> incarnations{one->incarnation(), two->incarnation(), three->incarnation()};
     EXPECT_EQ(incarnations.size(), 3u);
 
-    auto made = co_await create_on(*three, "orders", 6);
+    auto made = co_await make_topic(*three, "orders", 6);
     EXPECT_TRUE(made) << made.error().to_string();
     EXPECT_TRUE(three->state().topic_by_name("orders")) << "the asker sees its own change at once";
     co_await b.until([&] { return two->state().topic_by_name("orders") != nullptr; }, "the topic at broker 2");
@@ -93,7 +87,7 @@ TEST(Brokers, share_one_controller_and_one_state) {
     for (const auto& partition : two->state().topic_by_name("orders")->partitions) ++led[*partition.leader_broker];
     EXPECT_EQ(led, (std::map<std::int32_t, int>{{1, 2}, {2, 2}, {3, 2}}));
 
-    auto again = co_await create_on(*two, "orders", 1);
+    auto again = co_await make_topic(*two, "orders", 1);
     EXPECT_EQ(again.error().code(), Code::kExists);
     std::set<std::int64_t> ids;
     for (int i = 0; i < 3; ++i) {
@@ -115,12 +109,12 @@ TEST(Brokers, a_dead_controller_is_replaced_and_what_waits_is_committed) {
     auto two = co_await b.open(2);
     auto three = co_await b.open(3);
     b.cut_off.insert(9001);
-    auto made = co_await create_on(*three, "after", 1);
+    auto made = co_await make_topic(*three, "after", 1);
     EXPECT_TRUE(made) << made.error().to_string();
     EXPECT_NE(two->is_controller(), three->is_controller());
     // The old one finds out when it writes: it loses the number, follows, and its change is made by the new one.
     b.cut_off.clear();
-    auto late = co_await create_on(*one, "late", 1);
+    auto late = co_await make_topic(*one, "late", 1);
     EXPECT_TRUE(late) << late.error().to_string();
     EXPECT_FALSE(one->is_controller() || one->fenced());
     EXPECT_TRUE(one->state().topic_by_name("after"));
@@ -138,14 +132,14 @@ TEST(Brokers, a_second_process_with_the_same_id_fences_the_first) {
     auto again = co_await b.open(2, 1);
     EXPECT_GT(again->incarnation(), two->incarnation());
     co_await b.until([&] { return two->fenced(); }, "the first process to be fenced");
-    auto refused = co_await create_on(*two, "zombie", 1);
+    auto refused = co_await make_topic(*two, "zombie", 1);
     EXPECT_EQ(refused.error().code(), Code::kFenced);
-    auto made = co_await create_on(*again, "successor", 1);
+    auto made = co_await make_topic(*again, "successor", 1);
     EXPECT_TRUE(made);
     // Also when the id is the controller's own.
     auto first_again = co_await b.open(1, 1);
     co_await b.until([&] { return one->fenced(); }, "the controller's first process to be fenced");
-    auto more = co_await create_on(*again, "more", 1);
+    auto more = co_await make_topic(*again, "more", 1);
     EXPECT_TRUE(more) << more.error().to_string();
     co_await first_again->stop();
     co_await again->stop();
@@ -160,7 +154,7 @@ TEST(Brokers, one_that_was_away_catches_up_over_a_snapshot) {
     auto one = co_await b.open(1);
     auto two = co_await b.open(2);
     b.cut_off.insert(9002);
-    for (int i = 0; i < 20; ++i) EXPECT_TRUE(co_await create_on(*one, "t" + std::to_string(i), 1));
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(co_await make_topic(*one, "t" + std::to_string(i), 1));
     b.cut_off.clear();
     co_await b.until(
         [&] { return two->state().topic_ids().size() >= 20 && one->state().applied() == two->state().applied(); },
