@@ -4,9 +4,9 @@
 
 #include <cstdio>
 
-#include "app/text_file.h"
 #include "base/event_loop.h"
 #include "cdc/api.h"
+#include "object/file_text.h"
 
 namespace millrace::app {
 
@@ -15,7 +15,7 @@ int check_connector(const std::string& file) {
     std::fprintf(stderr, "millrace: %s: %s\n", file.c_str(), error.message().c_str());
     return 2;
   };
-  auto json = read_text_file(file);
+  auto json = object::read_file_text(file);
   if (!json) return refuse(json.error());
   auto config = cdc::parse_connector_config(*json);
   if (!config) return refuse(config.error());

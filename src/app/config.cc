@@ -7,8 +7,8 @@
 #include <cctype>
 #include <charconv>
 
-#include "app/text_file.h"
 #include "base/check.h"
+#include "object/file_text.h"
 
 namespace millrace::app {
 namespace {
@@ -146,7 +146,7 @@ Result<void> Config::set(std::string_view name, std::string value, Source source
 }
 
 Result<void> Config::load_file(const std::string& path) {
-  TRY(const std::string text, read_text_file(path));
+  TRY(const std::string text, object::read_file_text(path));
   return load_text(text, path);
 }
 

@@ -63,8 +63,8 @@ Task<Result<void>> LogStack::start(const Config& config) {
   cluster_options.broker_id = static_cast<std::int32_t>(node_id);
   cluster_options.advertised_host = advertised.host;
   cluster_options.advertised_port = advertised.port;
-  auto cluster =
-      co_await cluster::open_cluster(loop_.executor(), loop_.clock(), random_, *store_, metrics_, cluster_options, peers_.get());
+  auto cluster = co_await cluster::open_cluster(loop_.executor(), loop_.clock(), random_, *store_, metrics_,
+                                                cluster_options, peers_.get());
   if (!cluster) co_return fail(std::move(cluster).error().with("opening the cluster in " + config.get("bucket")));
   cluster_ = std::move(*cluster);
 

@@ -77,7 +77,7 @@ Task<Result<Slice>> PeerLink::call(std::string host, std::uint16_t port, Slice r
   asked->port = port;
   asked->request = std::move(request);
   spawn_on(executor_, run(shared_, asked));
-  const bool in_time = asked->done.is_set() || co_await asked->done.wait_until(clock_, deadline);
+  const bool in_time = co_await asked->done.wait_until(clock_, deadline);
   if (in_time) co_return std::move(asked->answer);
   asked->given_up = true;
   if (asked->channel) asked->channel->close();

@@ -11,6 +11,7 @@
 #include "app/text_file.h"
 #include "base/log.h"
 #include "console/console.h"
+#include "object/file_text.h"
 
 namespace millrace::app {
 
@@ -81,7 +82,7 @@ Result<void> Server::Impl::read_roles() {
 // Before anything is started or written: a wrong file must change nothing.
 Result<void> Server::Impl::read_connectors() {
   for (const auto& file : config.get_list("connectors")) {
-    TRY(const auto json, read_text_file(file));
+    TRY(const auto json, object::read_file_text(file));
     auto parsed = cdc::parse_connector_config(json);
     if (!parsed) return fail(std::move(parsed).error().with(file));
     for (const auto& other : connectors) {

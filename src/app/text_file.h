@@ -1,4 +1,4 @@
-// The few small files that the program itself reads and writes: connector files, the ready file.
+// The small files that the program itself writes (the ready file); object/file_text.h reads them.
 #pragma once
 
 #include <string>
@@ -7,7 +7,6 @@
 
 namespace millrace::app {
 
-Result<std::string> read_text_file(const std::string& path);
 // Readers see the old content or all of the new.
 Result<void> replace_text_file(const std::string& path, const std::string& content);
 

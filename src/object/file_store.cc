@@ -114,7 +114,7 @@ class FileStore final : public Store {
     auto job = [to = path_of(key), from = reused ? std::move(spare) : next_temporary(), reused, body = std::move(body),
                 durable = durable_] { return create(from, reused, to, body, durable); };
     Result<Placed> placed = co_await files_.run(std::move(job));
-    if (!placed && placed.error().code() == Code::kExhausted) co_await give_up_spares();
+    if (!placed && placed.error().code() == Code::kExhausted) co_await unlink(spares_.give_up());
     // An object that exists may be an earlier attempt's whose directory is not synced yet: sync before answering.
     if (!placed && placed.error().code() == Code::kExists) {
       std::vector<std::string> directories(1, parent_of(key));
@@ -261,7 +261,6 @@ class FileStore final : public Store {
     auto job = [&paths] { (void)file_io::remove_files(paths); };  // what stays is gone at the next start
     co_await files_.run(std::move(job));
   }
-  Task<void> give_up_spares() { co_await unlink(spares_.give_up()); }
 
   std::string path_of(const std::string& key) const { return root_ + "/" + key; }
   std::string parent_of(const std::string& key) const {
