@@ -4,6 +4,7 @@
 
 #include "base/event_loop.h"
 #include "object/memory_store.h"
+#include "object/test_wait.h"
 
 namespace millrace::object {
 namespace {
@@ -95,13 +96,7 @@ class Resilient : public testing::Test {
   }
   template <class T>
   Result<T> wait(Task<Result<T>> task) {
-    std::optional<Result<T>> answer;
-    const auto run = [](Task<Result<T>> inner, std::optional<Result<T>>& out) -> Task<void> {
-      auto result = co_await std::move(inner);
-      out.emplace(std::move(result));
-    };
-    loop_.run_until_done(run(std::move(task), answer));
-    return std::move(*answer);
+    return wait_on(loop_, std::move(task));
   }
   Result<std::string> put(const std::string& key, const std::string& body) {
     SliceChain chain;

@@ -6,6 +6,7 @@
 #include "object/create.h"
 #include "object/open.h"
 #include "object/s3_double.h"
+#include "object/test_wait.h"
 
 namespace millrace::object {
 namespace {
@@ -41,13 +42,7 @@ class S3Store : public testing::Test {
 
   template <class T>
   Result<T> wait(Task<Result<T>> task) {
-    std::optional<Result<T>> answer;
-    const auto run = [](Task<Result<T>> inner, std::optional<Result<T>>& out) -> Task<void> {
-      auto result = co_await std::move(inner);
-      out.emplace(std::move(result));
-    };
-    loop_.run_until_done(run(std::move(task), answer));
-    return std::move(*answer);
+    return wait_on(loop_, std::move(task));
   }
   Result<std::string> put(const std::string& key, const std::string& body) {
     return wait(store_->put_if_absent(key, bytes_of(body)));

@@ -154,7 +154,19 @@ def test_large_data_objects_go_up_in_parts(s3, s3_millrace, tmp_path, signed):
 # ---------------------------------------------------------------------------------------------- faults
 
 
-class UnkindProxy:
+class Proxy:
+    """Accepts on `listener`; each connection has a thread of its own in `serve(client)`."""
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+
+class UnkindProxy(Proxy):
     """Between broker and store: connections that end before a request arrives or before its answer does, slow answers,
     and 503 for requests that were passed on or not. Seeded; off until `unkind` is set."""
 
@@ -166,14 +178,6 @@ class UnkindProxy:
         self.unkind = False
         self.done = {"request lost": 0, "answer lost": 0, "slow": 0, "busy": 0, "busy though done": 0}
         threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def serve(self, client):
         """One request at a time, as the broker's client sends them; a fault ends the connection."""
@@ -244,7 +248,7 @@ def test_a_store_that_fails_one_request_in_seven_loses_and_repeats_nothing(s3, s
 # ------------------------------------------------------------------------------------------------ TLS
 
 
-class TlsProxy:
+class TlsProxy(Proxy):
     """Ends TLS before the plain server; the certificate is its own authority."""
 
     def __init__(self, directory, target):
@@ -256,14 +260,6 @@ class TlsProxy:
         self.port = plain.getsockname()[1]
         self.listener = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def serve(self, client):
         try:
