@@ -34,6 +34,7 @@ struct ClusterOptions {
   std::string advertised_host = "127.0.0.1";
   std::uint16_t advertised_port = 9092;
   std::string rack;
+  WalKind wal_kind = WalKind::kBucket;  // rule 21
   // A follower that heard nothing of the controller for so long, and up to half as much again, claims its role.
   Duration controller_timeout = 2s;
   // So often the controller looks into the log for another one that has taken over.

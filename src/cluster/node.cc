@@ -57,7 +57,7 @@ RegisterBrokerRecord ClusterNode::registration() {
           .host = options_.advertised_host,
           .port = options_.advertised_port,
           .rack = options_.rack,
-          .wal_kind = WalKind::kBucket,
+          .wal_kind = options_.wal_kind,
           .process_nonce = random_.next()};
 }
 
