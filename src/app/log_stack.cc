@@ -41,7 +41,7 @@ LogStack::~LogStack() = default;
 
 Task<Result<void>> LogStack::start(const Config& config) {
   CO_TRY(const auto broker_config, config.broker_config());
-  CO_TRY(const auto options, engine_options(config));
+  CO_TRY(auto options, engine_options(config));
   CO_TRY(const auto node_id, config.get_int("node.id", 0, 1'000'000));
   CO_TRY(const auto listen_on, net::Address::parse(config.get("kafka.listen")));
   // The port is taken before the bucket is touched: a second process must change nothing.
@@ -52,17 +52,17 @@ Task<Result<void>> LogStack::start(const Config& config) {
     CO_TRY(advertised, net::Address::parse(config.get("kafka.advertised")));
     if (advertised.port == 0) advertised.port = listener->bound().port;
   }
-  CO_TRY(store_, open_bucket(config.get("bucket"), loop_, files_, metrics_));
-  if (charges_for_requests(config.get("bucket"))) {
-    auto probed = co_await probe_at_start(*store_, loop_, random_);
-    if (!probed) co_return fail(std::move(probed).error().with("bucket " + config.get("bucket")));
-  }
+  CO_TRY(auto wal, choose_wal(config, random_));
+  const cluster::WalKind wal_kind = wal.kind;
+  if (wal_kind == cluster::WalKind::kDisk) tune_for_disk(config, options);
+  CO_TRY_VOID(co_await open_store(config, std::move(wal)));
 
   peers_ = std::make_unique<PeerLink>(loop_.executor(), loop_.clock());
   cluster::ClusterOptions cluster_options;
   cluster_options.broker_id = static_cast<std::int32_t>(node_id);
   cluster_options.advertised_host = advertised.host;
   cluster_options.advertised_port = advertised.port;
+  cluster_options.wal_kind = wal_kind;
   auto cluster = co_await cluster::open_cluster(loop_.executor(), loop_.clock(), random_, *store_, metrics_,
                                                 cluster_options, peers_.get());
   if (!cluster) co_return fail(std::move(cluster).error().with("opening the cluster in " + config.get("bucket")));
@@ -80,11 +80,29 @@ Task<Result<void>> LogStack::start(const Config& config) {
   co_return Result<void>();
 }
 
+Task<Result<void>> LogStack::open_store(const Config& config, WalChoice choice) {
+  const std::string& url = config.get("bucket");
+  CO_TRY(auto bucket, open_bucket(url, loop_, files_, metrics_));
+  if (charges_for_requests(url)) {
+    auto probed = co_await probe_at_start(*bucket, loop_, random_);
+    if (!probed) co_return fail(std::move(probed).error().with("bucket " + url));
+  }
+  // Not yet a lease: a process that knows that it was fenced acknowledges nothing.
+  choice.options.still_held = [this]() -> Result<void> {
+    if (!cluster_ || !cluster_->fenced()) return {};
+    return fail(Code::kFenced, "this incarnation was fenced");
+  };
+  CO_TRY(store_, co_await disk::open_wal_store(loop_.executor(), loop_.clock(), random_, metrics_, std::move(bucket),
+                                               std::move(choice.disk), std::move(choice.options)));
+  co_return Result<void>();
+}
+
 Task<void> LogStack::stop() {
   if (connector_) connector_->close();
   if (broker_) co_await broker_->stop();
   if (engine_) co_await engine_->stop();
   if (cluster_) co_await cluster_->stop();
+  if (store_) co_await store_->stop();
 }
 
 }  // namespace millrace::app

@@ -1,4 +1,4 @@
-// The log of this process, built in order: bucket, cluster metadata, storage engine, broker; and taken
+// The log of this process, built in order: WAL disk, bucket, cluster metadata, storage engine, broker; and taken
 // down in the reverse. One thread: the loop's.
 #pragma once
 
@@ -7,9 +7,11 @@
 #include "app/config.h"
 #include "app/in_process_connector.h"
 #include "app/peer_link.h"
+#include "app/wal_choice.h"
 #include "base/event_loop.h"
 #include "broker/api.h"
 #include "cluster/api.h"
+#include "disk/wal_store.h"
 #include "object/store.h"
 #include "storage/api.h"
 
@@ -32,11 +34,13 @@ class LogStack {
   InProcessConnector& connector() { return *connector_; }
 
  private:
+  Task<Result<void>> open_store(const Config& config, WalChoice choice);
+
   EventLoop& loop_;
   Random& random_;
   Metrics& metrics_;
   BlockingPool files_;
-  std::unique_ptr<object::Store> store_;
+  std::unique_ptr<disk::WalStore> store_;
   std::unique_ptr<PeerLink> peers_;
   std::unique_ptr<cluster::Cluster> cluster_;
   std::unique_ptr<storage::Engine> engine_;
