@@ -41,12 +41,20 @@ struct ClusterOptions {
   Duration controller_check_interval = 5s;
   // A broker that the controller has not heard for so long gets no new partitions.
   Duration broker_timeout = 3s;
+  // One that it has not heard for so long is fenced, and others lead its partitions (broker.session.timeout.ms).
+  Duration broker_session_timeout = 6s;
   // A commit whose outcome stays unknown this long ends the incarnation.
   Duration commit_deadline = 30s;
   // A snapshot is written after so many entries or bytes, and at a clean stop when it saves replaying many entries.
   std::uint64_t snapshot_after_entries = 10'000;
   std::uint64_t snapshot_after_bytes = 64 << 20;
   std::uint64_t snapshot_at_stop_after_entries = 1'000;
+};
+
+// The WAL of an incarnation that is over.
+struct FencedWal {
+  std::int32_t broker_id = 0;
+  Incarnation incarnation;
 };
 
 class Cluster {
@@ -74,6 +82,13 @@ class Cluster {
   virtual Task<Result<void>> alter_topic_config(Uuid topic_id, ConfigChanges changes) = 0;
   // A fresh producer id, never given before (blocks of 1000 are committed ahead).
   virtual Task<Result<std::int64_t>> allocate_producer_id() = 0;
+
+  // Rule 19: answers once it is proved that this incarnation was not fenced when this was called. Without other
+  // brokers at once, else one GET, shared by all who ask meanwhile.
+  virtual Task<Result<void>> prove_live() = 0;
+  // WALs which this process shall read, seal and declare recovered: of its own previous incarnations, and, as the
+  // controller, of brokers that are gone. Not those on a disk of another broker (rule 21).
+  virtual std::vector<FencedWal> to_recover() const = 0;
 
   // This process appends to the metadata log; the others ask it.
   virtual bool is_controller() const = 0;

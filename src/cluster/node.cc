@@ -48,6 +48,7 @@ Task<Result<void>> ClusterNode::open() {
   heard_controller_ = clock_.now();
   scope_.spawn(commit_loop());
   scope_.spawn(snapshot_loop());
+  scope_.spawn(control_loop());
   if (peers_) scope_.spawn(follow_loop());
   co_return Result<void>();
 }
@@ -95,7 +96,9 @@ void ClusterNode::take_control(const Writer& writer) {
 void ClusterNode::lose_control() {
   LOG_WARN("cluster.controller_lost", {"broker", options_.broker_id}, {"epoch", writer_.controller_epoch});
   controls_ = false;
-  heard_controller_ = clock_.now();
+  heard_controller_ = hears_since_ = clock_.now();
+  // Held to its end is not in vain: it was silent itself, or stopped for a while.
+  if (clock_.now() < controls_since_ + 4 * options_.broker_session_timeout) ++claims_in_vain_;
   changed_.pulse();
   work_.pulse();
 }
@@ -107,8 +110,8 @@ Task<Result<LogSeq>> ClusterNode::commit(std::vector<Record> records) {
   co_return co_await done.wait();
 }
 
-Promise<Result<LogSeq>> ClusterNode::enqueue(std::vector<Record> records) {
-  Pending pending{std::move(records), {}};
+Promise<Result<LogSeq>> ClusterNode::enqueue(std::vector<Record> records, bool as_controller) {
+  Pending pending{std::move(records), {}, as_controller};
   const Promise<Result<LogSeq>> done = pending.done;
   if (fenced_) {
     done.set(fail(*fenced_));
@@ -152,6 +155,10 @@ std::vector<ClusterNode::Pending> ClusterNode::take_batches() {
 }
 
 void ClusterNode::put_back(std::vector<Pending> batches) {
+  for (const auto& pending : batches) {
+    if (pending.as_controller) pending.done.set(fail(Code::kUnavailable, "not the controller any more"));
+  }
+  std::erase_if(batches, [](const Pending& pending) { return pending.as_controller; });
   queue_.insert(queue_.begin(), std::make_move_iterator(batches.begin()), std::make_move_iterator(batches.end()));
 }
 

@@ -62,16 +62,19 @@ class ClusterNode final : public Cluster {
   Task<Result<void>> alter_topic_config(Uuid topic_id, ConfigChanges changes) override;
   Task<Result<std::int64_t>> allocate_producer_id() override;
   Task<Result<Slice>> answer_peer(Slice request) override;
+  Task<Result<void>> prove_live() override;
+  std::vector<FencedWal> to_recover() const override;
   Task<void> stop() override;
 
  private:
   struct Pending {
     std::vector<Record> records;
     Promise<Result<LogSeq>> done;
+    bool as_controller = false;  // its own decision: void when it is none any more
   };
 
   // node.cc: opening, committing as the controller, snapshots
-  Promise<Result<LogSeq>> enqueue(std::vector<Record> records);
+  Promise<Result<LogSeq>> enqueue(std::vector<Record> records, bool as_controller = false);
   Task<Result<void>> claim_and_register();
   ClaimRecord claim() const;
   void take_control(const Writer& writer);
@@ -94,6 +97,7 @@ class ClusterNode final : public Cluster {
     std::string host;
     std::uint16_t port = 0;
   };
+  bool controller_left() const;
   std::optional<Endpoint> controller() const;  // another broker's; nothing when it is this one's, or unknown
   Task<Result<PeerAnswer>> ask(Endpoint endpoint, PeerRequest request, Duration patience);
   Task<Result<bool>> register_at_controller();
@@ -103,12 +107,26 @@ class ClusterNode final : public Cluster {
   Task<void> check_control();
   Task<Result<void>> catch_up();
   Task<Result<void>> catch_up_to(LogSeq seq);
+  void hear_controller();
+  Task<bool> may_claim();
+  Task<bool> most_miss_the_controller();
+  Task<void> ask_if_missed(Endpoint endpoint, Promise<bool> vote);
+  PeerStatus judge_controller(const PeerSuspect& suspect) const;
   Task<void> claim_control();
   Task<Result<LogSeq>> outcome_for_peer(Promise<Result<LogSeq>> done);
 
-  // node_topics.cc
+  // node_controller.cc: what the controller decides
+  Task<void> control_loop();
+  std::vector<Record> decide() const;
+  void fence_silent(std::vector<Record>& out) const;
+  bool heard_within(const BrokerState& broker, Duration limit) const;
   std::vector<const BrokerState*> brokers_to_lead() const;
   void assign_leaders(std::vector<Record>& batch) const;
+
+  struct Heard {
+    Incarnation incarnation;
+    SteadyTime when;
+  };
 
   Clock& clock_;
   Random& random_;
@@ -121,7 +139,9 @@ class ClusterNode final : public Cluster {
   bool controls_ = false;
   SteadyTime controls_since_{};
   SteadyTime heard_controller_{};
-  std::map<std::int32_t, SteadyTime> heard_;  // by the controller: each broker's last poll
+  SteadyTime hears_since_{};             // without a gap
+  int claims_in_vain_ = 0;               // the role was lost to another again
+  std::map<std::int32_t, Heard> heard_;  // by the controller: each broker's last poll
   std::optional<Error> fenced_;
   Event changed_;
   std::deque<Pending> queue_;
@@ -129,6 +149,9 @@ class ClusterNode final : public Cluster {
   Event snapshot_wanted_;
   std::int64_t next_producer_id_ = 0, producer_ids_end_ = 0;
   bool allocating_ids_ = false;
+  std::uint64_t proofs_begun_ = 0, proofs_done_ = 0;
+  Result<void> last_proof_;
+  Event proof_done_;
   Event ids_allocated_;
   TaskScope scope_;
 };

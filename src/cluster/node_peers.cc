@@ -13,6 +13,7 @@ namespace {
 constexpr Duration kPollPatience = 500ms;   // of the controller, with nothing to tell
 constexpr Duration kRegisterPatience = 5s;  // it may just be starting
 constexpr Duration kForwardPatience = 10s;  // for one request with batches
+constexpr Duration kVotePatience = 500ms;
 constexpr Duration kRetryPause = 50ms;
 constexpr std::size_t kBatchesPerRequestMax = 1000;
 
@@ -25,6 +26,12 @@ std::optional<ClusterNode::Endpoint> ClusterNode::controller() const {
   // Its address is ours now: it cannot be there.
   if (endpoint.host == options_.advertised_host && endpoint.port == options_.advertised_port) return {};
   return endpoint;
+}
+
+// It was fenced, mostly by its own word when it stopped.
+bool ClusterNode::controller_left() const {
+  const auto broker = state().brokers().find(state().controller_id());
+  return broker != state().brokers().end() && !broker->second.is_live();
 }
 
 Task<Result<PeerAnswer>> ClusterNode::ask(Endpoint endpoint, PeerRequest request, Duration patience) {
@@ -106,7 +113,7 @@ Task<void> ClusterNode::follow_once() {
     request.what = PeerPoll{options_.broker_id, writer_.incarnation, state().applied()};
     auto answer = co_await ask(*endpoint, std::move(request), kPollPatience * 3);
     heard = answer && answer->status == PeerStatus::kOk;
-    if (heard) heard_controller_ = clock_.now();
+    if (heard) hear_controller();
     if (heard && answer->applied <= state().applied()) co_return;
   }
   if (stopping() || controls_) co_return;
@@ -116,14 +123,53 @@ Task<void> ClusterNode::follow_once() {
   if (heard || stopping() || fenced_) co_return;
   // A new controller gets its time, too.
   if (state().controller_epoch() != epoch) heard_controller_ = clock_.now();
-  const auto half = static_cast<std::uint64_t>(options_.controller_timeout.count() / 2);
-  const SteadyTime patience_ends = heard_controller_ + options_.controller_timeout + Duration(random_.below(half + 1));
-  if (clock_.now() >= patience_ends) {
+  if (co_await may_claim()) {
     co_await claim_control();
   } else {
     const SteadyTime soon = clock_.now() + kRetryPause;
     co_await scope_.stopping().wait_until(clock_, soon);
   }
+}
+
+// A broker that alone is cut off would take the role again and again from one that the others hear, and nobody would be
+// controller for long enough to fence it. So it claims when most of the others miss the controller, too; else it waits
+// much longer, and each time twice as long, which ends the turns that two such brokers take.
+Task<bool> ClusterNode::may_claim() {
+  const auto half = static_cast<std::uint64_t>(options_.controller_timeout.count() / 2);
+  const SteadyTime now = clock_.now();
+  if (controller_left()) co_return now >= heard_controller_ + Duration(random_.below(half + 1));
+  const SteadyTime missed = heard_controller_ + options_.controller_timeout;
+  if (now < missed + Duration(random_.below(half + 1))) co_return false;
+  const Duration alone = 2 * options_.broker_session_timeout * (1 << std::min(claims_in_vain_, 4));
+  if (now >= heard_controller_ + alone) co_return true;
+  if (claims_in_vain_ > 0) co_return false;
+  co_return co_await most_miss_the_controller();
+}
+
+Task<bool> ClusterNode::most_miss_the_controller() {
+  std::vector<Promise<bool>> votes;
+  for (const auto& [id, broker] : state().brokers()) {
+    if (id == options_.broker_id || id == state().controller_id() || !broker.is_live()) continue;
+    votes.emplace_back();
+    scope_.spawn(ask_if_missed({broker.host, broker.port}, votes.back()));
+  }
+  std::size_t missing = 0;
+  for (const auto& vote : votes) missing += co_await vote.wait() ? 1 : 0;
+  // Half of the others and this one are most of them.
+  co_return !stopping() && !fenced_ && 2 * missing >= votes.size();
+}
+
+Task<void> ClusterNode::ask_if_missed(Endpoint endpoint, Promise<bool> vote) {
+  PeerRequest request;
+  request.what = PeerSuspect{state().controller_epoch()};
+  auto answer = co_await ask(endpoint, std::move(request), kVotePatience);
+  vote.set(answer && answer->status == PeerStatus::kOk);
+}
+
+PeerStatus ClusterNode::judge_controller(const PeerSuspect& suspect) const {
+  if (controls_ || state().controller_epoch() > suspect.controller_epoch) return PeerStatus::kControllerHeard;
+  const bool lately = clock_.now() < heard_controller_ + options_.controller_timeout * 3 / 4;
+  return lately ? PeerStatus::kControllerHeard : PeerStatus::kOk;
 }
 
 // A controller that writes nothing would not learn that it is none any more, and neither would its followers.
@@ -134,16 +180,29 @@ Task<void> ClusterNode::check_control() {
   lose_control();
 }
 
+void ClusterNode::hear_controller() {
+  const SteadyTime now = clock_.now();
+  if (now > heard_controller_ + options_.controller_timeout) hears_since_ = now;
+  heard_controller_ = now;
+  if (now >= hears_since_ + options_.broker_session_timeout) claims_in_vain_ = 0;
+}
+
 // Rule 6: losing is a lost election, no more.
 Task<void> ClusterNode::claim_control() {
   co_await log_lock_.lock();
   const std::uint64_t epoch = state().controller_epoch() + 1;
+  const std::int32_t predecessor = state().controller_id();
   const Writer candidate{options_.broker_id, writer_.incarnation, epoch};
   std::vector<Record> records;
   records.emplace_back(claim());
   Result<MetadataLog::Append> outcome = co_await log_.append(candidate, std::move(records));
   const bool won = outcome && *outcome == MetadataLog::Append::kCommitted;
-  if (won) take_control(candidate);
+  if (won) {
+    const auto before = state().brokers().find(predecessor);
+    take_control(candidate);
+    // It was silent for me, too.
+    if (before != state().brokers().end()) heard_[predecessor] = {before->second.current, heard_controller_};
+  }
   log_lock_.unlock();
   heard_controller_ = clock_.now();
   if (!outcome && outcome.error().code() == Code::kFenced) fence(outcome.error());
@@ -215,6 +274,8 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
   PeerAnswer answer;
   if (request.cluster_id != cluster_id()) {
     answer.status = PeerStatus::kOtherCluster;
+  } else if (const auto* suspect = std::get_if<PeerSuspect>(&request.what)) {
+    answer.status = judge_controller(*suspect);
   } else if (!controls_) {
     answer.status = PeerStatus::kNotController;
   } else if (auto* registration = std::get_if<PeerRegister>(&request.what)) {
@@ -223,8 +284,8 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
     batch.emplace_back(std::move(registration->record));
     const Promise<Result<LogSeq>> done = enqueue(std::move(batch));
     Result<LogSeq> committed = co_await outcome_for_peer(done);
+    if (committed) heard_[broker] = {Incarnation(committed->value()), clock_.now()};
     answer.commits.push_back(std::move(committed));
-    heard_[broker] = clock_.now();
   } else if (auto* commit = std::get_if<PeerCommit>(&request.what)) {
     std::vector<Promise<Result<LogSeq>>> waiting;
     for (auto& batch : commit->batches) waiting.push_back(enqueue(std::move(batch)));
@@ -234,7 +295,9 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
     }
   } else {
     const auto poll = std::get<PeerPoll>(request.what);
-    heard_[poll.broker_id] = clock_.now();
+    const auto broker = state().brokers().find(poll.broker_id);
+    const bool current = broker != state().brokers().end() && broker->second.current == poll.incarnation;
+    if (current) heard_[poll.broker_id] = {poll.incarnation, clock_.now()};
     const SteadyTime deadline = clock_.now() + kPollPatience;
     while (controls_ && !stopping() && state().applied() <= poll.applied && clock_.now() < deadline) {
       co_await changed_.wait_until(clock_, deadline);

@@ -6,33 +6,12 @@
 #include <set>
 
 #include "base/event_loop.h"
+#include "cluster/test_peers.h"
 #include "cluster/test_topics.h"
 #include "object/memory_store.h"
 
 namespace millrace::cluster {
 namespace {
-
-// Calls between nodes of one thread; a node that is cut off neither asks nor answers.
-class TestPeers final : public Peers {
- public:
-  TestPeers(std::map<std::uint16_t, Cluster*>& nodes, std::set<std::uint16_t>& cut_off, std::uint16_t own)
-      : nodes_(nodes), cut_off_(cut_off), own_(own) {}
-  Task<Result<Slice>> call(std::string, std::uint16_t port, Slice request, SteadyTime) override {
-    co_await yield_now();
-    const auto node = nodes_.find(port);
-    if (node == nodes_.end() || cut_off_.contains(port) || cut_off_.contains(own_)) {
-      co_return fail(Code::kUnavailable, "connection refused");
-    }
-    Result<Slice> answer = co_await node->second->answer_peer(std::move(request));
-    if (cut_off_.contains(port) || cut_off_.contains(own_)) co_return fail(Code::kTimeout, "connection reset");
-    co_return answer;
-  }
-
- private:
-  std::map<std::uint16_t, Cluster*>& nodes_;
-  std::set<std::uint16_t>& cut_off_;
-  std::uint16_t own_;
-};
 
 struct Brokers {
   EventLoop loop;
@@ -41,7 +20,7 @@ struct Brokers {
   Metrics metrics[5];
   std::map<std::uint16_t, Cluster*> nodes;
   std::set<std::uint16_t> cut_off;
-  std::vector<std::unique_ptr<TestPeers>> links;
+  std::vector<std::unique_ptr<test::TestPeers>> links;
 
   Task<std::unique_ptr<Cluster>> open(std::int32_t id, int nth_process = 0) {
     const auto port = static_cast<std::uint16_t>(9000 + id + 100 * nth_process);
@@ -51,7 +30,7 @@ struct Brokers {
     options.controller_timeout = 100ms;
     options.controller_check_interval = 200ms;
     options.commit_deadline = 5s;
-    links.push_back(std::make_unique<TestPeers>(nodes, cut_off, port));
+    links.push_back(std::make_unique<test::TestPeers>(nodes, cut_off, port));
     auto& registry = metrics[(id + 2 * nth_process) % 5];
     auto opened =
         co_await open_cluster(loop.executor(), loop.clock(), *random, bucket, registry, options, links.back().get());

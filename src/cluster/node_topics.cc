@@ -1,7 +1,5 @@
-// What is asked of the cluster in its own words, as batches; and who leads new partitions, which the controller says.
+// What is asked of the cluster in its own words, as batches.
 #include <fmt/format.h>
-
-#include <algorithm>
 
 #include "cluster/node.h"
 
@@ -9,53 +7,8 @@ namespace millrace::cluster {
 namespace {
 
 constexpr std::int64_t kProducerIdBlock = 1000;
-constexpr std::int32_t kPartitionsMax = 1'000'000;
 
 }  // namespace
-
-// Those that live, as far as the controller knows: it is one of them, and it heard the others lately.
-std::vector<const BrokerState*> ClusterNode::brokers_to_lead() const {
-  std::vector<const BrokerState*> live, registered;
-  const SteadyTime now = clock_.now();
-  for (const auto& [id, broker] : state().brokers()) {
-    const auto current = broker.incarnations.find(broker.current);
-    if (current == broker.incarnations.end() || current->second.phase != IncarnationPhase::kLive) continue;
-    registered.push_back(&broker);
-    const auto heard = heard_.find(id);
-    const bool lately = now < (heard == heard_.end() ? controls_since_ : heard->second) + options_.broker_timeout;
-    if (id == options_.broker_id || lately) live.push_back(&broker);
-  }
-  return live.empty() ? registered : live;
-}
-
-// New partitions get their first leaders in the batch that makes them, spread over the brokers.
-void ClusterNode::assign_leaders(std::vector<Record>& batch) const {
-  std::vector<Record> assignments;
-  for (const auto& record : batch) {
-    Uuid topic_id;
-    std::int32_t from = 0, to = 0;
-    if (const auto* made = std::get_if<CreateTopicRecord>(&record)) {
-      topic_id = made->topic_id;
-      to = made->partitions;
-    } else if (const auto* grown = std::get_if<CreatePartitionsRecord>(&record)) {
-      topic_id = grown->topic_id;
-      to = grown->total;
-      if (const auto* topic = state().topic(topic_id)) from = static_cast<std::int32_t>(topic->partitions.size());
-    }
-    const std::vector<const BrokerState*> brokers = to > from ? brokers_to_lead() : std::vector<const BrokerState*>();
-    if (brokers.empty()) continue;
-    const std::size_t first = state().topic_ids().size();
-    for (std::int32_t p = from; p < std::min(to, kPartitionsMax); ++p) {
-      const BrokerState& broker = *brokers[(first + static_cast<std::size_t>(p)) % brokers.size()];
-      assignments.emplace_back(AssignLeaderRecord{.partition = {topic_id, p},
-                                                  .broker_id = broker.id,
-                                                  .incarnation = broker.current,
-                                                  .epoch = 0,
-                                                  .base_offset = 0});
-    }
-  }
-  std::move(assignments.begin(), assignments.end(), std::back_inserter(batch));
-}
 
 Task<Result<Uuid>> ClusterNode::create_topic(NewTopicSpec topic) {
   const Uuid id = Uuid::random(random_);

@@ -13,7 +13,7 @@ constexpr std::uint8_t kPeerVersion = 1;
 constexpr std::uint8_t kErrorCodeMax = static_cast<std::uint8_t>(Code::kInternal);
 constexpr std::uint8_t kCommitted = 0xff;  // in the place of an error code
 
-enum class Kind : std::uint8_t { kRegister = 0, kCommit = 1, kPoll = 2 };
+enum class Kind : std::uint8_t { kRegister = 0, kCommit = 1, kPoll = 2, kSuspect = 3 };
 
 std::unexpected<Error> corrupt(std::string_view what) {
   return fail(Code::kCorrupt, "peer message " + std::string(what));
@@ -61,11 +61,12 @@ std::string encode_peer_request(const PeerRequest& request) {
   } else if (const auto* commit = std::get_if<PeerCommit>(&request.what)) {
     out.uvarint(commit->batches.size());
     for (const auto& batch : commit->batches) put_batch(out, batch);
+  } else if (const auto* poll = std::get_if<PeerPoll>(&request.what)) {
+    out.zigzag(poll->broker_id);
+    wire::put_number(out, poll->incarnation);
+    wire::put_number(out, poll->applied);
   } else {
-    const auto& poll = std::get<PeerPoll>(request.what);
-    out.zigzag(poll.broker_id);
-    wire::put_number(out, poll.incarnation);
-    wire::put_number(out, poll.applied);
+    out.uvarint(std::get<PeerSuspect>(request.what).controller_epoch);
   }
   return bytes;
 }
@@ -97,6 +98,8 @@ Result<PeerRequest> decode_peer_request(std::string_view bytes) {
     poll.incarnation = wire::get_number<Incarnation>(in);
     poll.applied = wire::get_number<LogSeq>(in);
     request.what = poll;
+  } else if (kind == Kind::kSuspect) {
+    request.what = PeerSuspect{in.uvarint64()};
   } else {
     return corrupt("is of an unknown kind");
   }
@@ -125,7 +128,7 @@ Result<PeerAnswer> decode_peer_answer(std::string_view bytes) {
   TRY_VOID(get_head(in));
   PeerAnswer answer;
   const std::uint8_t status = in.u8();
-  if (status > static_cast<std::uint8_t>(PeerStatus::kOtherCluster)) return corrupt("has an unknown status");
+  if (status > static_cast<std::uint8_t>(PeerStatus::kControllerHeard)) return corrupt("has an unknown status");
   answer.status = static_cast<PeerStatus>(status);
   answer.controller_epoch = in.uvarint64();
   answer.applied = wire::get_number<LogSeq>(in);

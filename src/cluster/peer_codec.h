@@ -27,12 +27,16 @@ struct PeerPoll {
   Incarnation incarnation;
   LogSeq applied;
 };
+// "I do not hear the controller of this epoch, do you?" kOk: no, take its role.
+struct PeerSuspect {
+  std::uint64_t controller_epoch = 0;
+};
 struct PeerRequest {
   Uuid cluster_id;
-  std::variant<PeerRegister, PeerCommit, PeerPoll> what;
+  std::variant<PeerRegister, PeerCommit, PeerPoll, PeerSuspect> what;
 };
 
-enum class PeerStatus : std::uint8_t { kOk = 0, kNotController = 1, kOtherCluster = 2 };
+enum class PeerStatus : std::uint8_t { kOk = 0, kNotController = 1, kOtherCluster = 2, kControllerHeard = 3 };
 
 struct PeerAnswer {
   PeerStatus status = PeerStatus::kOk;

@@ -47,6 +47,11 @@ TEST(PeerCodec, requests_make_the_round_trip) {
   const auto poll = decode_peer_request(encode_peer_request(request));
   ASSERT_TRUE(poll);
   EXPECT_EQ(std::get<PeerPoll>(poll->what).applied, LogSeq(99));
+
+  request.what = PeerSuspect{12};
+  const auto suspect = decode_peer_request(encode_peer_request(request));
+  ASSERT_TRUE(suspect) << suspect.error().to_string();
+  EXPECT_EQ(std::get<PeerSuspect>(suspect->what).controller_epoch, 12u);
 }
 
 TEST(PeerCodec, answers_keep_codes_and_messages) {

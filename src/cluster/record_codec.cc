@@ -213,6 +213,29 @@ void get(ByteReader& in, ProducerIdsRecord& r) { r.next_id = in.zigzag64(); }
 void put(ByteWriter& out, const OrphanFloorRecord& r) { put_number(out, r.floor); }
 void get(ByteReader& in, OrphanFloorRecord& r) { r.floor = get_number<LogSeq>(in); }
 
+void put(ByteWriter& out, const MovePartitionRecord& r) {
+  put_partition(out, r.partition);
+  out.zigzag(r.to_broker);
+}
+void get(ByteReader& in, MovePartitionRecord& r) {
+  r.partition = get_partition(in);
+  r.to_broker = in.zigzag32();
+}
+
+void put(ByteWriter& out, const DrainBrokerRecord& r) {
+  out.zigzag(r.broker_id);
+  out.u8(r.draining ? 1 : 0);
+}
+void get(ByteReader& in, DrainBrokerRecord& r) {
+  r.broker_id = in.zigzag32();
+  const std::uint8_t draining = in.u8();
+  if (draining > 1) in.set_bad();
+  r.draining = draining == 1;
+}
+
+void put(ByteWriter& out, const UnregisterBrokerRecord& r) { out.zigzag(r.broker_id); }
+void get(ByteReader& in, UnregisterBrokerRecord& r) { r.broker_id = in.zigzag32(); }
+
 // The variant's alternative number `type`, read from `in`.
 template <std::size_t I = 0>
 Record get_alternative(std::size_t type, ByteReader& in) {

@@ -109,12 +109,15 @@ struct Extent {
   std::uint64_t size_bytes = 0;
   std::int64_t max_timestamp_ms = -1;
 };
-// Where a partition's producer state and leader epochs, complete up to `end_offset`, lie in the object.
+// Where a partition's producer state, complete up to `end_offset`, lies in the object.
 struct StateExtent {
   PartitionId partition;
   std::int64_t end_offset = 0;
   std::uint64_t position = 0;
   std::uint64_t size_bytes = 0;
+  // The end of the producer state on which this one builds, 0 for none: an object made of slots is refused unless it
+  // is the present one, so a partition's batches become objects in their order, whoever compacts.
+  std::int64_t follows = 0;
 };
 // WAL slots [from, to] of an incarnation, which this object replaces (rules 8, 9).
 struct SlotRun {
@@ -151,11 +154,26 @@ struct ProducerIdsRecord {
 struct OrphanFloorRecord {
   LogSeq floor;
 };
+// The leader shall release the partition, and `to_broker` lead it then. The broker that leads it now: no move any more.
+struct MovePartitionRecord {
+  PartitionId partition;
+  std::int32_t to_broker = 0;
+};
+// A broker that drains gets no partition, and the controller moves those that it leads elsewhere.
+struct DrainBrokerRecord {
+  std::int32_t broker_id = 0;
+  bool draining = true;
+};
+// Forgets a broker that is fenced and recovered and has no slot that is still needed.
+struct UnregisterBrokerRecord {
+  std::int32_t broker_id = 0;
+};
 
 // The codec's tag is the index: append only.
 using Record =
     std::variant<ClaimRecord, RegisterBrokerRecord, FenceRecord, RecoveredRecord, CreateTopicRecord, DeleteTopicRecord,
                  CreatePartitionsRecord, AlterConfigRecord, AssignLeaderRecord, ReleaseRecord, RegisterObjectRecord,
-                 UnregisterObjectsRecord, SetLogStartRecord, ProducerIdsRecord, OrphanFloorRecord>;
+                 UnregisterObjectsRecord, SetLogStartRecord, ProducerIdsRecord, OrphanFloorRecord, MovePartitionRecord,
+                 DrainBrokerRecord, UnregisterBrokerRecord>;
 
 }  // namespace millrace::cluster

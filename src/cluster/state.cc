@@ -41,6 +41,7 @@ void put_broker(ByteWriter& out, const BrokerState& broker) {
   put_string(out, broker.host);
   out.be(broker.port);
   put_string(out, broker.rack);
+  out.u8(broker.draining ? 1 : 0);
   put_number(out, broker.current);
   out.uvarint(broker.incarnations.size());
   for (const auto& [number, incarnation] : broker.incarnations) put_incarnation(out, number, incarnation);
@@ -51,6 +52,7 @@ BrokerState get_broker(ByteReader& in) {
   broker.host = get_string(in);
   broker.port = in.be<std::uint16_t>();
   broker.rack = get_string(in);
+  broker.draining = in.u8() == 1;
   broker.current = get_number<Incarnation>(in);
   const std::uint64_t count = in.uvarint64();
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) get_incarnation(in, broker);
@@ -63,6 +65,7 @@ using KeyNumbers = std::unordered_map<std::string_view, std::uint64_t>;
 void put_partition_state(ByteWriter& out, const PartitionState& p, const KeyNumbers& keys) {
   out.u8(p.leader_broker ? 1 : 0);
   if (p.leader_broker) out.zigzag(*p.leader_broker);
+  out.zigzag(p.last_leader);
   put_number(out, p.leader_incarnation);
   out.zigzag(p.leader_epoch);
   out.zigzag(p.base_offset);
@@ -71,6 +74,12 @@ void put_partition_state(ByteWriter& out, const PartitionState& p, const KeyNumb
   put_list(out, p.epochs, [](ByteWriter& o, const EpochStart& epoch) {
     o.zigzag(epoch.epoch);
     o.zigzag(epoch.start_offset);
+  });
+  put_list(out, p.past, [](ByteWriter& o, const PastLeadership& past) {
+    o.zigzag(past.broker_id);
+    put_number(o, past.incarnation);
+    o.zigzag(past.end_offset);
+    put_number(o, past.last_slot);
   });
   out.uvarint(p.extents.size());
   for (const auto& [base, held] : p.extents) {
@@ -97,6 +106,7 @@ class StateReader {
   PartitionState partition(const PartitionId& id) {
     PartitionState p;
     if (in_.u8() == 1) p.leader_broker = in_.zigzag32();
+    p.last_leader = in_.zigzag32();
     p.leader_incarnation = get_number<Incarnation>(in_);
     p.leader_epoch = in_.zigzag32();
     p.base_offset = in_.zigzag64();
@@ -107,6 +117,14 @@ class StateReader {
       epoch.epoch = i.zigzag32();
       epoch.start_offset = i.zigzag64();
       return epoch;
+    });
+    p.past = get_list<PastLeadership>(in_, [](ByteReader& i) {
+      PastLeadership past;
+      past.broker_id = i.zigzag32();
+      past.incarnation = get_number<Incarnation>(i);
+      past.end_offset = i.zigzag64();
+      past.last_slot = get_number<SlotNumber>(i);
+      return past;
     });
     const std::uint64_t count = in_.uvarint64();
     for (std::uint64_t i = 0; i < count && in_.ok(); ++i) {
@@ -198,6 +216,11 @@ std::string MetadataState::serialize() const {
   out.zigzag(controller_id_);
   out.zigzag(next_producer_id_);
   put_number(out, orphan_floor_);
+  out.uvarint(moves_.size());
+  for (const auto& [id, to] : moves_) {
+    put_partition(out, id);
+    out.zigzag(to);
+  }
   out.uvarint(brokers_.size());
   for (const auto& [id, broker] : brokers_) put_broker(out, broker);
 
@@ -244,6 +267,10 @@ Result<MetadataState> MetadataState::deserialize(std::string_view bytes) {
   state.next_producer_id_ = in.zigzag64();
   state.orphan_floor_ = get_number<LogSeq>(in);
   for (std::uint64_t left = in.uvarint64(); left > 0 && in.ok(); --left) {
+    const PartitionId id = get_partition(in);
+    state.moves_.emplace(id, in.zigzag32());
+  }
+  for (std::uint64_t left = in.uvarint64(); left > 0 && in.ok(); --left) {
     BrokerState broker = get_broker(in);
     state.brokers_.emplace(broker.id, std::move(broker));
   }
@@ -265,8 +292,11 @@ Result<MetadataState> MetadataState::deserialize(std::string_view bytes) {
     topic.configs = get_configs(in);
     topic.created_ms = in.zigzag64();
     const std::uint64_t partitions = in.uvarint64();
-    for (std::uint64_t i = 0; i < partitions && in.ok(); ++i)
-      topic.partitions.push_back(reader.partition(PartitionId{topic.id, static_cast<std::int32_t>(i)}));
+    for (std::uint64_t i = 0; i < partitions && in.ok(); ++i) {
+      const PartitionId id{topic.id, static_cast<std::int32_t>(i)};
+      topic.partitions.push_back(reader.partition(id));
+      if (!topic.partitions.back().leader_broker) state.leaderless_.insert(id);
+    }
     state.topic_ids_.emplace(topic.name, topic.id);
     state.topics_.emplace(topic.id, std::move(topic));
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -30,10 +31,16 @@ struct BrokerState {
   std::string host;
   std::uint16_t port = 0;
   std::string rack;
+  bool draining = false;  // until it registers anew
   Incarnation current;
   // Those whose slots may still be needed: one that is recovered, not current and has no slot left between
   // floor and seal is gone from here.
   std::map<Incarnation, IncarnationState> incarnations;
+
+  bool is_live() const {
+    const auto at = incarnations.find(current);
+    return at != incarnations.end() && at->second.phase == IncarnationPhase::kLive;
+  }
 };
 
 struct EpochStart {
@@ -41,15 +48,25 @@ struct EpochStart {
   std::int64_t start_offset = 0;
 };
 
+// A closed leadership whose last batches may be in no object yet: a successor finds them in slots of that WAL.
+struct PastLeadership {
+  std::int32_t broker_id = 0;
+  Incarnation incarnation;
+  std::int64_t end_offset = 0;
+  SlotNumber last_slot;  // none of its batches is in a later one
+};
+
 struct PartitionState {
   // Nobody leads between Release/Recovered and AssignLeader.
   std::optional<std::int32_t> leader_broker;
+  std::int32_t last_leader = -1;  // the one who leads, or led last
   Incarnation leader_incarnation;
   std::int32_t leader_epoch = -1;
   std::int64_t base_offset = 0;  // where the current epoch began
   std::int64_t end_offset = 0;   // where the last closed epoch ended: next base
   std::int64_t log_start_offset = 0;
-  std::vector<EpochStart> epochs;  // ascending
+  std::vector<EpochStart> epochs;    // ascending
+  std::vector<PastLeadership> past;  // ascending; gone once producer state up to its end is registered
   // Extents of registered objects in offset order, without overlap; the object key by index.
   struct ObjectExtent {
     Extent extent;
@@ -58,6 +75,11 @@ struct PartitionState {
   std::map<std::int64_t, ObjectExtent> extents;  // by base offset
   std::optional<StateExtent> state;              // newest checkpoint of producer state
   std::string state_key;
+
+  // All below is in objects, with the producers' state.
+  std::int64_t registered_end() const { return state ? state->end_offset : 0; }
+  // Whoever leads it has to look for what was there before.
+  bool has_history() const { return state || !past.empty() || base_offset > 0; }
 };
 
 struct TopicState {
@@ -95,6 +117,10 @@ class MetadataState {
   const std::unordered_map<std::string, ObjectState>& objects() const { return objects_; }
   std::int64_t next_producer_id() const { return next_producer_id_; }
   LogSeq orphan_floor() const { return orphan_floor_; }
+  const std::set<PartitionId>& leaderless() const { return leaderless_; }
+  const std::map<PartitionId, std::int32_t>& moves() const { return moves_; }  // under way: to which broker
+  // Grows with every leader that is assigned to a partition with history. Not part of snapshots.
+  std::uint64_t takeovers() const { return takeovers_; }
 
   // Snapshot bytes (docs/formats/metadata-log.md), and back.
   std::string serialize() const;
@@ -111,6 +137,9 @@ class MetadataState {
   std::unordered_map<std::string, ObjectState> objects_;
   std::int64_t next_producer_id_ = 0;
   LogSeq orphan_floor_;
+  std::set<PartitionId> leaderless_;
+  std::map<PartitionId, std::int32_t> moves_;
+  std::uint64_t takeovers_ = 0;
 };
 
 }  // namespace millrace::cluster

@@ -82,6 +82,7 @@ Result<void> MetadataApplier::on(const RegisterBrokerRecord& r) {
       if (at->second.phase == IncarnationPhase::kLive) set(at->second.phase, IncarnationPhase::kFenced);
     }
     set(broker->current, incarnation);
+    set(broker->draining, false);
     drop_if_done(r.broker_id, previous);
   } else {
     broker = insert(state_.brokers_, r.broker_id, BrokerState{.id = r.broker_id, .current = incarnation});
@@ -124,10 +125,9 @@ Result<void> MetadataApplier::on(const RecoveredRecord& r) {
       if (partition.leader_broker != r.broker_id || partition.leader_incarnation != r.incarnation) continue;
       std::int64_t end = partition.base_offset;
       if (!partition.extents.empty()) end = std::max(end, partition.extents.rbegin()->second.extent.end_offset);
-      const auto given = ends.find(PartitionId{id, static_cast<std::int32_t>(i)});
+      const auto given = ends.find({id, static_cast<std::int32_t>(i)});
       if (given != ends.end()) end = std::max(end, given->second);
-      set(partition.leader_broker, std::nullopt);
-      set(partition.end_offset, end);
+      close({id, static_cast<std::int32_t>(i)}, partition, end, SlotNumber(r.seal_slot.value() - 1));
     }
   }
   drop_if_done(r.broker_id, r.incarnation);
@@ -154,6 +154,7 @@ Result<void> MetadataApplier::on(const CreateTopicRecord& r) {
   TopicState topic{
       .id = r.topic_id, .name = r.name, .configs = r.configs, .created_ms = r.created_ms, .partitions = {}};
   topic.partitions.resize(static_cast<std::size_t>(r.partitions));
+  for (std::int32_t p = 0; p < r.partitions; ++p) mark_leaderless({r.topic_id, p}, true);
   insert(state_.topics_, r.topic_id, std::move(topic));
   insert(state_.topic_ids_, r.name, r.topic_id);
   return {};
@@ -168,7 +169,10 @@ Result<void> MetadataApplier::on(const DeleteTopicRecord& r) {
 }
 
 void MetadataApplier::drop_partition_references(TopicState& topic) {
-  for (auto& partition : topic.partitions) {
+  for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
+    auto& partition = topic.partitions[i];
+    mark_leaderless({topic.id, static_cast<std::int32_t>(i)}, false);
+    end_move({topic.id, static_cast<std::int32_t>(i)});
     for (const auto& [base, held] : partition.extents) drop_reference(held.key);
     if (partition.state) drop_reference(partition.state_key);
   }
@@ -182,6 +186,7 @@ Result<void> MetadataApplier::on(const CreatePartitionsRecord& r) {
   }
   // A copy takes the place, so that pointers held by older inverses still point into the vector they restore.
   auto grown = topic->partitions;
+  for (auto p = static_cast<std::int32_t>(grown.size()); p < r.total; ++p) mark_leaderless({r.topic_id, p}, true);
   grown.resize(static_cast<std::size_t>(r.total));
   set(topic->partitions, std::move(grown));
   return {};
@@ -222,7 +227,11 @@ Result<void> MetadataApplier::on(const AssignLeaderRecord& r) {
     return refuse(Code::kInvalid, "partition {} ends at offset {}, a leader cannot begin at {}", name_of(r.partition),
                   partition->end_offset, r.base_offset);
   }
+  if (partition->state || !partition->past.empty() || r.base_offset > 0) set(state_.takeovers_, state_.takeovers_ + 1);
+  mark_leaderless(r.partition, false);
+  end_move(r.partition);
   set(partition->leader_broker, std::optional(r.broker_id));
+  set(partition->last_leader, r.broker_id);
   set(partition->leader_incarnation, r.incarnation);
   set(partition->leader_epoch, r.epoch);
   set(partition->base_offset, r.base_offset);
@@ -250,8 +259,72 @@ Result<void> MetadataApplier::on(const ReleaseRecord& r) {
     return refuse(Code::kInvalid, "partition {} cannot end at {}, its epoch began at {}", name_of(r.partition),
                   r.end_offset, partition->base_offset);
   }
-  set(partition->leader_broker, std::nullopt);
-  set(partition->end_offset, r.end_offset);
+  close(r.partition, *partition, r.end_offset, r.last_slot);
+  return {};
+}
+
+void MetadataApplier::close(const PartitionId& id, PartitionState& partition, std::int64_t end_offset,
+                            SlotNumber last_slot) {
+  if (end_offset > std::max(partition.base_offset, partition.registered_end())) {
+    auto past = partition.past;
+    past.push_back({*partition.leader_broker, partition.leader_incarnation, end_offset, last_slot});
+    set(partition.past, std::move(past));
+  }
+  set(partition.leader_broker, std::nullopt);
+  set(partition.end_offset, end_offset);
+  mark_leaderless(id, true);
+}
+
+void MetadataApplier::mark_leaderless(const PartitionId& id, bool is) {
+  auto& all = state_.leaderless_;
+  if (is == all.contains(id)) return;
+  const auto flip = [&all, id](bool in) {
+    if (in) {
+      all.insert(id);
+    } else {
+      all.erase(id);
+    }
+  };
+  flip(is);
+  undo_.push_back([flip, is] { flip(!is); });
+}
+
+void MetadataApplier::end_move(const PartitionId& id) {
+  if (const auto at = state_.moves_.find(id); at != state_.moves_.end()) erase(state_.moves_, at);
+}
+
+// ---- moves ----
+
+Result<void> MetadataApplier::on(const MovePartitionRecord& r) {
+  const PartitionState* partition = find_partition(r.partition);
+  if (!partition) return refuse(Code::kNotFound, "no partition {}", name_of(r.partition));
+  const auto broker = state_.brokers_.find(r.to_broker);
+  if (broker == state_.brokers_.end()) return refuse(Code::kNotFound, "no broker {}", r.to_broker);
+  end_move(r.partition);
+  if (partition->leader_broker == r.to_broker) return {};
+  if (!broker->second.is_live())
+    return refuse(Code::kInvalid, "broker {} is fenced: it cannot lead {}", r.to_broker, name_of(r.partition));
+  insert(state_.moves_, r.partition, r.to_broker);
+  return {};
+}
+
+Result<void> MetadataApplier::on(const DrainBrokerRecord& r) {
+  const auto broker = state_.brokers_.find(r.broker_id);
+  if (broker == state_.brokers_.end()) return refuse(Code::kNotFound, "no broker {}", r.broker_id);
+  set(broker->second.draining, r.draining);
+  return {};
+}
+
+Result<void> MetadataApplier::on(const UnregisterBrokerRecord& r) {
+  const auto broker = state_.brokers_.find(r.broker_id);
+  if (broker == state_.brokers_.end()) return refuse(Code::kNotFound, "no broker {}", r.broker_id);
+  for (const auto& [number, incarnation] : broker->second.incarnations) {
+    if (incarnation.phase == IncarnationPhase::kLive)
+      return refuse(Code::kInvalid, "broker {} is live: stop it first", r.broker_id);
+    if (incarnation.phase == IncarnationPhase::kFenced || incarnation.floor < *incarnation.seal_slot)
+      return refuse(Code::kUnavailable, "broker {} has records that are in no data object yet", r.broker_id);
+  }
+  erase(state_.brokers_, broker);
   return {};
 }
 

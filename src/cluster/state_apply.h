@@ -50,6 +50,9 @@ class MetadataApplier {
   Result<void> on(const SetLogStartRecord& r);
   Result<void> on(const ProducerIdsRecord& r);
   Result<void> on(const OrphanFloorRecord& r);
+  Result<void> on(const MovePartitionRecord& r);
+  Result<void> on(const DrainBrokerRecord& r);
+  Result<void> on(const UnregisterBrokerRecord& r);
 
   // What a merge took out of one partition and has to cover again.
   struct Removed {
@@ -61,6 +64,7 @@ class MetadataApplier {
   Result<void> check_new_object(const RegisterObjectRecord& r) const;
   Result<std::vector<Removed>> replace_objects(const RegisterObjectRecord& r);
   Result<void> add_extent(const RegisterObjectRecord& r, ObjectState& object, const Extent& extent);
+  Result<void> check_order(const RegisterObjectRecord& r, const StateExtent& state);
   void add_state(const RegisterObjectRecord& r, ObjectState& object, const StateExtent& state);
 
   Result<TopicState*> find_topic(const Uuid& id);
@@ -70,6 +74,10 @@ class MetadataApplier {
   void drop_reference(const std::string& key);
   void drop_extent(PartitionState& partition, std::map<std::int64_t, PartitionState::ObjectExtent>::iterator at);
   void drop_partition_references(TopicState& topic);
+  // Nobody leads it from here on: its last leadership ended at `end_offset`.
+  void close(const PartitionId& id, PartitionState& partition, std::int64_t end_offset, SlotNumber last_slot);
+  void mark_leaderless(const PartitionId& id, bool is);
+  void end_move(const PartitionId& id);
   void raise_log_start(PartitionState& partition, std::int64_t offset);
 
   void roll_back_to(std::size_t mark);

@@ -140,12 +140,25 @@ Result<void> MetadataApplier::add_extent(const RegisterObjectRecord& r, ObjectSt
   return {};
 }
 
+// Rule 8: slots of different WALs hold a partition's batches when it moved. The one who compacts later ones must have
+// built on the producers' state as of all earlier ones.
+Result<void> MetadataApplier::check_order(const RegisterObjectRecord& r, const StateExtent& state) {
+  const PartitionState* partition = find_partition(state.partition);
+  if (!partition || r.replaces_slots.empty() || partition->registered_end() == state.follows) return {};
+  return refuse(Code::kInvalid, "object {}: partition {}-{} is registered up to {}, not {}", r.key,
+                state.partition.topic_id.to_string(), state.partition.partition, partition->registered_end(),
+                state.follows);
+}
+
 void MetadataApplier::add_state(const RegisterObjectRecord& r, ObjectState& object, const StateExtent& state) {
   PartitionState* partition = find_partition(state.partition);
   if (!partition || (partition->state && partition->state->end_offset > state.end_offset)) return;
   if (partition->state) drop_reference(partition->state_key);
   set(partition->state, std::optional(state));
   set(partition->state_key, r.key);
+  auto past = partition->past;
+  std::erase_if(past, [&](const PastLeadership& one) { return one.end_offset <= state.end_offset; });
+  if (past.size() != partition->past.size()) set(partition->past, std::move(past));
   set(object.live_references, object.live_references + 1);
 }
 
@@ -155,7 +168,10 @@ Result<void> MetadataApplier::on(const RegisterObjectRecord& r) {
   TRY(const std::vector<Removed> removed, replace_objects(r));
   ObjectState* object = insert(state_.objects_, r.key, ObjectState{r.birth, r.size_bytes, 0});
   for (const auto& extent : r.extents) TRY_VOID(add_extent(r, *object, extent));
-  for (const auto& state : r.states) add_state(r, *object, state);
+  for (const auto& state : r.states) {
+    TRY_VOID(check_order(r, state));
+    add_state(r, *object, state);
+  }
   for (const auto& taken : removed) {
     const PartitionState& partition = *taken.partition;
     if (!covered(taken.ranges, partition.log_start_offset, partition.extents, r.key))

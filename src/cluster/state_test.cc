@@ -195,14 +195,14 @@ TEST(MetadataState, overlapping_and_malformed_extents_are_refused) {
 TEST(MetadataState, a_merge_takes_over_all_live_parts_of_its_inputs) {
   Led log;
   auto first = log.object("a", {extent(kP0, 0, 5), extent(kP1, 0, 2)}, 1, 1);
-  first.states.push_back({kP0, 5, 0, 10});
+  first.states.push_back({kP0, 5, 0, 10, 0});
   log.must(first);
   log.must(log.object("b", {extent(kP0, 5, 9)}, 2, 2));
   EXPECT_EQ(log.refusal(log.merge("m", {extent(kP0, 0, 9)}, {"a", "b"})), Code::kInvalid) << "kP1 would be lost";
   EXPECT_EQ(log.refusal(log.merge("m", {extent(kP0, 0, 8), extent(kP1, 0, 2)}, {"a", "b"})), Code::kInvalid);
   auto merged = log.merge("m", {extent(kP0, 0, 9), extent(kP1, 0, 2)}, {"a", "b"});
   EXPECT_EQ(log.refusal(merged), Code::kInvalid) << "the producer state would be lost";
-  merged.states.push_back({kP0, 9, 0, 10});
+  merged.states.push_back({kP0, 9, 0, 10, 0});
   EXPECT_EQ(log.refusal(UnregisterObjectsRecord{{"a"}}), Code::kInvalid) << "still live";
   log.must(merged);
   EXPECT_EQ(log.state.objects().at("a").live_references, 0u);
@@ -278,6 +278,72 @@ TEST(MetadataState, a_batch_is_applied_whole_or_not_at_all) {
   EXPECT_TRUE(log.apply(records));
 }
 
+// Broker 1 leads kP0 up to offset 10, of which none is registered; broker 2 is live.
+struct Moving : Led {
+  Incarnation second;
+  Moving() : second(register_broker(2)) {}
+  void move_and_release(std::int64_t end) {
+    must(MovePartitionRecord{kP0, 2});
+    must(ReleaseRecord{kP0, inc, 0, end, SlotNumber(4)});
+  }
+  RegisterObjectRecord with_state(std::string key, std::int64_t follows, std::int64_t end, std::uint64_t slot) {
+    auto made = object(std::move(key), {extent(kP0, follows, end)}, slot, slot);
+    made.states.push_back({kP0, end, 0, 10, follows});
+    return made;
+  }
+};
+
+TEST(MetadataState, a_move_is_open_until_its_target_leads) {
+  Moving log;
+  EXPECT_EQ(log.refusal(MovePartitionRecord{kP0, 3}), Code::kNotFound);
+  EXPECT_EQ(log.refusal(MovePartitionRecord{{topic_id(1), 7}, 2}), Code::kNotFound);
+  log.move_and_release(10);
+  EXPECT_EQ(log.state.moves().at(kP0), 2);
+  EXPECT_TRUE(log.state.leaderless().contains(kP0));
+  log.must(AssignLeaderRecord{kP0, 2, log.second, 1, 10});
+  EXPECT_TRUE(log.state.moves().empty() && log.state.leaderless().empty());
+  EXPECT_EQ(log.state.takeovers(), 1u);
+  // To the one who leads it: taken back.
+  log.must(MovePartitionRecord{kP0, 1});
+  log.must(MovePartitionRecord{kP0, 2});
+  EXPECT_TRUE(log.state.moves().empty());
+  log.must(FenceRecord{1, log.inc});
+  EXPECT_EQ(log.refusal(MovePartitionRecord{kP0, 1}), Code::kInvalid) << "a fenced broker cannot lead";
+}
+
+TEST(MetadataState, past_leaderships_last_until_their_batches_are_registered_in_order) {
+  Moving log;
+  log.move_and_release(10);
+  log.must(AssignLeaderRecord{kP0, 2, log.second, 1, 10});
+  const auto past = log.state.partition(kP0)->past;
+  ASSERT_EQ(past.size(), 1u);
+  EXPECT_EQ(past[0].incarnation, log.inc);
+  EXPECT_EQ(past[0].last_slot, SlotNumber(4));
+  auto later = log.with_state("later", 10, 20, 1);
+  later.replaces_slots = {{2, log.second, SlotNumber(1), SlotNumber(1)}};
+  EXPECT_EQ(log.refusal(later), Code::kInvalid) << "broker 2 goes on from what broker 1 has not registered";
+  log.must(log.with_state("half", 0, 6, 1));
+  EXPECT_EQ(log.state.partition(kP0)->past.size(), 1u);
+  EXPECT_EQ(log.refusal(log.with_state("again", 0, 10, 2)), Code::kInvalid);
+  log.must(log.with_state("rest", 6, 10, 2));
+  EXPECT_TRUE(log.state.partition(kP0)->past.empty());
+  log.must(later);
+}
+
+TEST(MetadataState, a_broker_is_forgotten_only_when_nothing_of_it_is_needed) {
+  Moving log;
+  log.must(DrainBrokerRecord{2, true});
+  EXPECT_TRUE(log.state.brokers().at(2).draining);
+  EXPECT_EQ(log.refusal(UnregisterBrokerRecord{2}), Code::kInvalid) << "live";
+  log.must(FenceRecord{2, log.second});
+  EXPECT_EQ(log.refusal(UnregisterBrokerRecord{2}), Code::kUnavailable) << "not recovered";
+  log.must(RecoveredRecord{2, log.second, SlotNumber(1), SlotNumber(1), {}});
+  log.must(UnregisterBrokerRecord{2});
+  EXPECT_EQ(log.refusal(DrainBrokerRecord{2, false}), Code::kNotFound);
+  log.register_broker(2);
+  EXPECT_FALSE(log.state.brokers().at(2).draining);
+}
+
 // ---- random histories ----
 
 class Author {
@@ -285,7 +351,7 @@ class Author {
   explicit Author(std::uint64_t seed) : random_(make_seeded_random(seed)) {}
 
   Record write(const MetadataState& state) {
-    switch (random_->below(16)) {
+    switch (random_->below(18)) {
       case 0: return ClaimRecord{state.controller_epoch() + random_->below(2) + (random_->below(9) == 0), broker(), ""};
       case 1: return RegisterBrokerRecord{.broker_id = broker()};
       case 2: return FenceRecord{broker(), incarnation(state)};
@@ -318,6 +384,10 @@ class Author {
       }
       case 11: return SetLogStartRecord{{{partition(), offset()}, {partition(), offset()}}};
       case 12: return UnregisterObjectsRecord{{key()}};
+      case 13: return MovePartitionRecord{partition(), broker()};
+      case 14:
+        if (random_->below(2) == 0) return DrainBrokerRecord{broker(), random_->below(2) == 0};
+        return UnregisterBrokerRecord{broker()};
       default: return object(state);
     }
   }
@@ -357,7 +427,7 @@ class Author {
           r.replaces_objects.push_back(held.key);
           r.extents.push_back({p, base, held.extent.end_offset, 0, 1, 0});
         }
-        if (s->state) r.states.push_back({p, s->state->end_offset, 0, 1});
+        if (s->state) r.states.push_back({p, s->state->end_offset, 0, 1, 0});
         return r;
       }
     }
@@ -366,7 +436,11 @@ class Author {
     r.replaces_slots.push_back({broker_, i, from, SlotNumber(from.value() + random_->below(2))});
     const std::int64_t base = offset();
     r.extents.push_back({partition(), base, base + number(6), 0, 1, 0});
-    if (random_->below(2) == 0) r.states.push_back({partition(), offset(), 0, 1});
+    if (random_->below(2) == 0) {
+      const PartitionId p = partition();
+      const PartitionState* s = state.partition(p);
+      r.states.push_back({p, offset(), 0, 1, s ? s->registered_end() : 0});
+    }
     return r;
   }
 

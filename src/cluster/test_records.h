@@ -25,7 +25,7 @@ inline std::vector<Record> one_of_each() {
                               .replaces_slots = {},
                               .replaces_objects = {"obj/cd/old"}};
   object.extents.push_back({p, 100, 200, 10, 500, 1'700'000'000'000});
-  object.states.push_back({p, 200, 510, 90});
+  object.states.push_back({p, 200, 510, 90, 100});
   object.replaces_slots.push_back({1, Incarnation(3), SlotNumber(1), SlotNumber(400)});
   std::vector<Record> records;
   records.emplace_back(ClaimRecord{2, 1, "host:9092"});
@@ -43,6 +43,9 @@ inline std::vector<Record> one_of_each() {
   records.emplace_back(SetLogStartRecord{{{p, 150}}});
   records.emplace_back(ProducerIdsRecord{3000});
   records.emplace_back(OrphanFloorRecord{LogSeq(4)});
+  records.emplace_back(MovePartitionRecord{p, 2});
+  records.emplace_back(DrainBrokerRecord{1, true});
+  records.emplace_back(UnregisterBrokerRecord{7});
   return records;
 }
 

@@ -117,6 +117,7 @@ inline void put_state_extent(ByteWriter& out, const StateExtent& state) {
   out.zigzag(state.end_offset);
   out.uvarint(state.position);
   out.uvarint(state.size_bytes);
+  out.zigzag(state.follows);
 }
 inline StateExtent get_state_extent(ByteReader& in) {
   StateExtent state;
@@ -124,6 +125,7 @@ inline StateExtent get_state_extent(ByteReader& in) {
   state.end_offset = in.zigzag64();
   state.position = in.uvarint64();
   state.size_bytes = in.uvarint64();
+  state.follows = in.zigzag64();
   return state;
 }
 

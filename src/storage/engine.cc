@@ -26,8 +26,7 @@ void Watch::add(const PartitionId& id) {
 
 EngineImpl::EngineImpl(Executor executor, Clock& clock, Random& random, object::Store& store, cluster::Cluster& cluster,
                        Metrics& metrics, EngineOptions options)
-    : executor_(executor),
-      clock_(clock),
+    : clock_(clock),
       options_(options),
       metrics_(metrics),
       committer_(executor, clock, random, store, metrics_, slots_, options_, cluster.broker_id(),
@@ -35,50 +34,66 @@ EngineImpl::EngineImpl(Executor executor, Clock& clock, Random& random, object::
       scope_(executor),
       cache_(scope_, clock, store, metrics_, options.block_cache_bytes),
       objects_(cache_),
-      parts_{clock, random, store, cluster, metrics_, options_, slots_, committer_, cache_, objects_},
+      parts_{clock, random, store, cluster, metrics_, options_, slots_, past_, committer_, cache_, objects_},
       compactor_(parts_),
-      collector_(parts_, compactor_) {}
+      past_compactor_(parts_),
+      collector_(parts_, compactor_),
+      recoverer_(parts_, executor),
+      takeover_(parts_, partitions_, executor),
+      releaser_(parts_, *this, partitions_, compactor_) {}
 
 Task<Result<void>> EngineImpl::open() {
-  CO_TRY(const std::vector<Recovered> recovered, co_await recover_predecessors());
-  CO_TRY_VOID(co_await take_leadership());
-  CO_TRY_VOID(co_await open_checkpointed());
-  CO_TRY_VOID(replay(recovered));
-  CO_TRY_VOID(check_ends());
-  evicted_end_ = slots_.end();
+  CO_TRY_VOID(co_await recoverer_.recover_all());
   CO_TRY_VOID(co_await committer_.start());
-  for (SlotRef ref = slots_.first(); ref < slots_.end(); ++ref) compactor_.add(ref);
+  CO_TRY_VOID(co_await open_what_is_ours());
   committer_.on_acknowledged = [this](SlotRef ref) {
     compactor_.add(ref);
     evict_tail();
   };
-  LOG_INFO("storage.opened", {"incarnation", parts_.cluster.incarnation().value()},
-           {"slots_recovered", slots_.end() - slots_.first()}, {"partitions_open", partitions_.size()});
+  LOG_INFO("storage.opened", {"incarnation", parts_.cluster.incarnation().value()}, {"slots_recovered", past_.size()},
+           {"partitions_open", partitions_.size()});
   scope_.spawn(follow_cluster());
   scope_.spawn(compactor_.run(scope_.stopping()));
+  scope_.spawn(past_compactor_.run(scope_.stopping()));
   scope_.spawn(collector_.run(scope_.stopping()));
+  scope_.spawn(recoverer_.run(scope_.stopping()));
+  scope_.spawn(takeover_.run(scope_.stopping()));
+  scope_.spawn(releaser_.run(scope_.stopping()));
   co_return Result<void>();
 }
 
-std::shared_ptr<LedPartition> EngineImpl::open_partition(const PartitionId& id, std::int64_t end) {
-  auto partition = std::make_shared<LedPartition>(parts_, id);
-  const auto* state = parts_.cluster.state().partition(id);
-  partition->log.open(state->leader_epoch, state->log_start_offset, end);
-  partitions_.emplace(id, partition);
-  return partition;
+// The controller gives what nobody leads to somebody: alone, that is everything, and it is open when this ends. A
+// follower does not wait for what the controller may give it.
+Task<Result<void>> EngineImpl::open_what_is_ours() {
+  auto& cluster = parts_.cluster;
+  const SteadyTime deadline = clock_.now() + options_.put_unknown_deadline;
+  for (;;) {
+    CO_TRY_VOID(co_await takeover_.open_assigned());
+    if (cluster.fenced()) co_return fail(Code::kFenced, "this broker was fenced while it started");
+    const bool more_to_come = cluster.is_controller() && !cluster.state().leaderless().empty();
+    if (takeover_.done() && !more_to_come) co_return Result<void>();
+    if (clock_.now() >= deadline) co_return fail(Code::kTimeout, "partitions stay without a leader");
+    const SteadyTime soon = clock_.now() + kFollowInterval;
+    co_await cluster.changed().wait_until(clock_, soon);
+  }
 }
 
 Partition* EngineImpl::find(const PartitionId& id) {
-  if (const auto found = partitions_.find(id); found != partitions_.end()) {
-    return found->second->refresh() ? found->second.get() : nullptr;
-  }
+  auto found = partitions_.find(id);
+  if (found != partitions_.end() && found->second->refresh()) return found->second.get();
   const auto* state = parts_.cluster.state().partition(id);
   if (!state || state->leader_broker != parts_.cluster.broker_id() ||
-      state->leader_incarnation != parts_.cluster.incarnation()) {
-    return nullptr;
+      state->leader_incarnation != parts_.cluster.incarnation() || state->has_history()) {
+    return nullptr;  // rule 17: what has a history is opened by takeover_
   }
-  // Rule 17: whatever had records or producers was opened by open(); this one begins with this epoch.
-  auto partition = open_partition(id, state->base_offset);
+  if (found != partitions_.end()) {
+    if (found->second->deleted || found->second->log.epoch() >= state->leader_epoch) return nullptr;
+    end_leadership(found->second);
+    partitions_.erase(found);
+  }
+  auto partition = std::make_shared<LedPartition>(parts_, id);
+  partition->log.open(state->leader_epoch, state->log_start_offset, 0);
+  partitions_.emplace(id, partition);
   return partition->refresh() ? partition.get() : nullptr;
 }
 
@@ -93,6 +108,7 @@ EngineStatus EngineImpl::status() const {
   for (SlotRef ref = slots_.first(); ref < slots_.end(); ++ref) {
     if (!slots_[ref].registered) status.wal_bytes += slots_[ref].bytes;
   }
+  status.wal_bytes += past_.bytes();
   for (const auto& [key, object] : parts_.cluster.state().objects()) {
     ++status.objects;
     status.object_bytes += object.size_bytes;
@@ -116,23 +132,45 @@ Task<void> EngineImpl::stop() {
 }
 
 Task<void> EngineImpl::follow_cluster() {
+  std::uint64_t seen = 0;
   while (!scope_.stopping().is_set()) {
-    co_await parts_.cluster.changed().wait();
-    if (scope_.stopping().is_set()) break;
+    const std::uint64_t applied = parts_.cluster.state().applied().value();
+    if (seen == applied && !parts_.cluster.fenced()) {
+      co_await parts_.cluster.changed().wait();
+      continue;
+    }
+    seen = applied;
     if (parts_.cluster.fenced())
       committer_.fence(
           Error(Code::kFenced,
                 "another process took over this broker's node.id, or the bucket gave no definite answer for too long"));
     for (auto at = partitions_.begin(); at != partitions_.end();) {
       const auto partition = at->second;
-      partition->refresh();
-      at = partition->deleted ? partitions_.erase(at) : std::next(at);
-      if (!partition->deleted) continue;
-      partition->wake_watchers();
-      partition->watchers.clear();
+      const bool leads = partition->refresh();
+      if (!leads) end_leadership(partition);
+      at = leads ? std::next(at) : partitions_.erase(at);
     }
+    forget_past_slots();
     co_await scope_.stopping().wait_until(clock_, clock_.now() + kFollowInterval);
   }
+}
+
+// Its slots keep it until they are compacted.
+void EngineImpl::end_leadership(const std::shared_ptr<LedPartition>& partition) {
+  partition->wake_watchers();
+  partition->watchers.clear();
+}
+
+void EngineImpl::forget_past_slots() {
+  if (past_.size() == 0) return;
+  std::map<Incarnation, SlotNumber> floors;
+  for (const auto& [id, broker] : parts_.cluster.state().brokers()) {
+    for (const auto& [number, incarnation] : broker.incarnations) floors[number] = incarnation.floor;
+  }
+  past_.forget_below([&floors](Incarnation incarnation) -> std::optional<SlotNumber> {
+    const auto floor = floors.find(incarnation);
+    return floor == floors.end() ? std::nullopt : std::optional(floor->second);
+  });
 }
 
 // The oldest acknowledged slots leave memory; they are read from the bucket from then on.

@@ -1,22 +1,17 @@
-// EngineImpl: puts the parts together. Opening: recover, take over partitions, replay (recover.cc); then serve; in the
-// background follow the metadata, evict the tail, compact (compaction/compactor.h) and collect (gc/collector.h).
+// EngineImpl: puts the parts together. Opening: recover this broker's earlier WALs, then take over what the controller
+// assigns (takeover/); then serve; in the background follow the metadata, evict the tail, compact (compaction/),
+// collect (gc/collector.h), recover WALs of brokers that are gone, open and release partitions.
 #pragma once
 
-#include <unordered_map>
-
 #include "storage/compaction/compactor.h"
+#include "storage/compaction/past_compactor.h"
 #include "storage/engine_parts.h"
 #include "storage/gc/collector.h"
-#include "storage/log/led_partition.h"
-#include "storage/wal/recovery.h"
+#include "storage/takeover/recoverer.h"
+#include "storage/takeover/releaser.h"
+#include "storage/takeover/takeover.h"
 
 namespace millrace::storage {
-
-struct PartitionIdHash {
-  std::size_t operator()(const PartitionId& id) const {
-    return std::hash<Uuid>{}(id.topic_id) * 31 + static_cast<std::size_t>(id.partition);
-  }
-};
 
 class EngineImpl final : public Engine {
  public:
@@ -32,37 +27,29 @@ class EngineImpl final : public Engine {
   Task<void> stop() override;
 
  private:
-  struct Recovered {
-    Incarnation incarnation;
-    RecoveredWal wal;
-  };
-
-  // recover.cc
-  Task<Result<std::vector<Recovered>>> recover_predecessors();
-  Result<void> commit_ends(const Recovered& recovered, std::vector<cluster::Record>& out) const;
-  Task<Result<void>> take_leadership();
-  Task<Result<void>> open_checkpointed();
-  Task<Result<ProducerTable>> load_checkpoint(PartitionId id);
-  Result<void> replay(const std::vector<Recovered>& all);
-  Result<void> check_ends() const;
-
-  std::shared_ptr<LedPartition> open_partition(const PartitionId& id, std::int64_t end);
+  Task<Result<void>> open_what_is_ours();
   Task<void> follow_cluster();
+  void end_leadership(const std::shared_ptr<LedPartition>& partition);
+  void forget_past_slots();
   void evict_tail();
 
-  Executor executor_;
   Clock& clock_;
   EngineOptions options_;
   StorageMetrics metrics_;
   SlotDirectory slots_;
+  PastSlots past_;
   Committer committer_;
   TaskScope scope_;
   BlockCache cache_;
   ObjectReader objects_;
   EngineParts parts_;
+  PartitionTable partitions_;
   Compactor compactor_;
+  PastCompactor past_compactor_;
   Collector collector_;
-  std::unordered_map<PartitionId, std::shared_ptr<LedPartition>, PartitionIdHash> partitions_;
+  Recoverer recoverer_;
+  Takeover takeover_;
+  Releaser releaser_;
   SlotRef evicted_end_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include "storage/compaction/object_reader.h"
 #include "storage/metrics.h"
 #include "storage/wal/committer.h"
+#include "storage/wal/past_slots.h"
 #include "storage/wal/slot_directory.h"
 
 namespace millrace::storage {
@@ -18,6 +19,7 @@ struct EngineParts {
   StorageMetrics& metrics;
   const EngineOptions& options;
   SlotDirectory& slots;
+  PastSlots& past;
   Committer& committer;
   BlockCache& cache;
   ObjectReader& objects;

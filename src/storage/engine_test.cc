@@ -111,6 +111,7 @@ Task<void> restart_and_compact(EventLoop& loop, object::MemoryStore& bucket,
 
   auto& second = *nodes.emplace_back(std::make_unique<Node>(loop, bucket));
   second.options.object_bytes_target = 1;
+  second.options.object_interval = 1ms;
   second.options.tail_bytes_max = 0;
   co_await second.start();
   Partition* partition = second.engine->find(id);
@@ -130,7 +131,7 @@ Task<void> restart_and_compact(EventLoop& loop, object::MemoryStore& bucket,
   ASSERT_CO(next.has_value());
   auto durable = co_await next->durable.wait();
   EXPECT_TRUE(durable.has_value());
-  for (int i = 0; i < 1000 && second.engine->status().wal_bytes > 0; ++i) co_await yield_now();
+  for (int i = 0; i < 500 && second.engine->status().wal_bytes > 0; ++i) co_await sleep_for(loop.clock(), 10ms);
   EXPECT_EQ(second.engine->status().wal_bytes, 0u);
   EXPECT_GE(second.engine->status().objects, 1u);
   EXPECT_EQ(second.engine->status().tail_bytes, 0u);

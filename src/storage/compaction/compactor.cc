@@ -5,20 +5,20 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "object/create.h"
-#include "storage/compaction/object_codec.h"
+#include "storage/compaction/publish.h"
 
 namespace millrace::storage {
 namespace {
 
 constexpr Duration kRetryAfter = 5s;
+constexpr Duration kLookAgain = 500ms;
 
 }  // namespace
 
 // When the next object is due; nothing while no acknowledged slot waits.
 std::optional<SteadyTime> Compactor::due() const {
   if (waiting_bytes_ == 0) return std::nullopt;
-  if (waiting_bytes_ >= parts_.options.object_bytes_target) return parts_.clock.now();
+  if (hurry_ || waiting_bytes_ >= parts_.options.object_bytes_target) return parts_.clock.now();
   for (SlotRef ref = parts_.slots.first(); ref < parts_.slots.end(); ++ref) {
     const SlotInfo& slot = parts_.slots[ref];
     if (!slot.registered) return slot.acked_at + parts_.options.object_interval;
@@ -49,10 +49,15 @@ Task<void> Compactor::run(Event& stopping) {
         LOG_WARN("compaction.failed", {"error", done.error().to_string()});
         if (done.error().code() == Code::kFenced) co_return;
       }
-      // Also when there was nothing to do, so that no mistake about what is due becomes a busy loop.
-      if (!done || !*done) not_before = parts_.clock.now() + kRetryAfter;
+      // Nothing can be done while earlier batches of a partition wait elsewhere.
+      if (!done || !*done) not_before = parts_.clock.now() + (done ? kLookAgain : kRetryAfter);
     }
   }
+}
+
+bool Compactor::may_compact(const LivePartition& partition) const {
+  const auto* state = parts_.cluster.state().partition(partition.id);
+  return !state || state->registered_end() >= partition.term_base;
 }
 
 // Rule 8: from the floor on, without a hole, acknowledged only.
@@ -60,10 +65,12 @@ std::optional<Compactor::Work> Compactor::choose() const {
   Work work;
   bool any = false;
   std::uint64_t bytes = 0;
+  const auto waits = [this](const auto& partition) { return !may_compact(*partition); };
   for (SlotRef ref = parts_.slots.first(); ref < parts_.slots.end(); ++ref) {
     const SlotInfo& slot = parts_.slots[ref];
     if (slot.registered) continue;
     if (!slot.acked || (any && bytes + slot.bytes > parts_.options.object_bytes_target)) break;
+    if (std::ranges::any_of(slot.partitions, waits)) break;
     if (!any) work.first = ref;
     any = true;
     work.last = ref;
@@ -79,6 +86,7 @@ std::optional<Compactor::Work> Compactor::choose() const {
 }
 
 Task<Result<bool>> Compactor::compact_once() {
+  drop_what_is_registered();
   auto work = choose();
   if (!work) co_return false;
   const cluster::LogSeq birth = parts_.cluster.state().applied();
@@ -109,8 +117,15 @@ Task<Result<SliceChain>> Compactor::bytes_of(BatchEntry entry) {
 
 Task<Result<Compactor::Done>> Compactor::add_partition(std::shared_ptr<LivePartition> partition, SlotRef last,
                                                        ObjectBuilder& builder) {
+  const auto* state = parts_.cluster.state().partition(partition->id);
+  if (state && partition->checkpoint_end != state->registered_end()) {
+    CO_TRY(Checkpoint loaded, co_await load_checkpoint(parts_, partition->id));
+    partition->checkpoint = std::move(loaded.producers);
+    partition->checkpoint_end = loaded.end_offset;
+    partition->log.registered(loaded.end_offset);
+  }
   const PartitionLog& log = partition->log;
-  Done done{partition, log.registered_end(), partition->checkpoint};
+  Done done{partition, partition->checkpoint_end, partition->checkpoint_end, partition->checkpoint};
   // The index may move while bytes are read: every turn begins with the offset.
   for (;;) {
     const auto at = log.find(done.end_offset);
@@ -143,58 +158,40 @@ Task<Result<void>> Compactor::publish(Work work, std::vector<Done> done, ObjectB
   for (auto& item : done) {
     item.checkpoint.expire(expired);
     // Also when empty: it says up to where this partition was compacted.
-    builder.add_state(item.partition->id, item.end_offset, item.checkpoint.encode());
+    builder.add_state(item.partition->id, item.follows, item.end_offset, item.checkpoint.encode());
   }
-  cluster::RegisterObjectRecord record;
-  record.key = object_key(birth, parts_.random.next(), parts_.random.next());
-  record.birth = birth;
-  auto built = builder.finish();
-  record.size_bytes = built.body.size();
-  record.extents = std::move(built.extents);
-  record.states = std::move(built.states);
-  std::vector<std::string> keys;
-  for (SlotRef ref = work.first; ref <= work.last; ++ref) {
-    const SlotAddress& address = parts_.slots[ref].address;
-    keys.push_back(slot_key(address));
-    auto& runs = record.replaces_slots;
-    if (runs.empty() || runs.back().incarnation != address.incarnation) {
-      runs.push_back({address.broker_id, address.incarnation, address.slot, address.slot});
-    }
-    runs.back().to = address.slot;
-  }
-  const std::string key = record.key;
-  const std::uint64_t bytes = record.size_bytes;
-  object::CreateOptions options{.deadline = parts_.clock.now() + parts_.options.put_unknown_deadline};
-  auto put =
-      co_await object::create_object(parts_.store, parts_.clock, parts_.random, key, std::move(built.body), options);
-  if (put.outcome != object::CreateOutcome::kCreated) co_return fail(std::move(put.error).with("writing " + key));
-
-  std::vector<cluster::Record> records;
-  records.emplace_back(std::move(record));
-  auto committed = co_await parts_.cluster.commit(std::move(records));
-  if (!committed) co_return fail(std::move(committed).error().with("registering " + key));
-
+  ReplacedSlots slots;
+  for (SlotRef ref = work.first; ref <= work.last; ++ref) slots.push_back(parts_.slots[ref].address);
+  CO_TRY_VOID(co_await publish_object(parts_, builder, birth, std::move(slots)));
   for (auto& item : done) {
     item.partition->checkpoint = std::move(item.checkpoint);
+    item.partition->checkpoint_end = item.end_offset;
     item.partition->log.registered(item.end_offset);
   }
-  for (SlotRef ref = work.first; ref <= work.last; ++ref) {
-    parts_.slots[ref].registered = true;
-    waiting_bytes_ -= parts_.slots[ref].bytes;
-  }
+  for (SlotRef ref = work.first; ref <= work.last; ++ref) mark_registered(ref);
   parts_.slots.drop_front();
-  parts_.metrics.objects.Increment();
-  parts_.metrics.object_bytes.Increment(static_cast<double>(bytes));
-  LOG_DEBUG("compaction.registered", {"object", key}, {"bytes", bytes}, {"slots", keys.size()});
-  co_await delete_slots(std::move(keys));
   co_return Result<void>();
 }
 
-// After the Register: nobody needs them. What a failure leaves is found by the collector at the next start.
-Task<void> Compactor::delete_slots(std::vector<std::string> keys) {
-  parts_.metrics.deleted_keys.Increment(static_cast<double>(keys.size()));
-  Result<void> removed = co_await parts_.store.remove(std::move(keys));
-  if (!removed) LOG_WARN("compaction.slots_left", {"error", removed.error().to_string()});
+void Compactor::mark_registered(SlotRef ref) {
+  if (!parts_.slots.holds(ref) || parts_.slots[ref].registered) return;
+  parts_.slots[ref].registered = true;
+  waiting_bytes_ -= parts_.slots[ref].bytes;
+}
+
+// A Register whose answer was lost may have been committed all the same.
+void Compactor::drop_what_is_registered() {
+  const auto& brokers = parts_.cluster.state().brokers();
+  const auto broker = brokers.find(parts_.cluster.broker_id());
+  if (broker == brokers.end()) return;
+  const auto mine = broker->second.incarnations.find(parts_.cluster.incarnation());
+  if (mine == broker->second.incarnations.end()) return;
+  for (SlotRef ref = parts_.slots.first(); ref < parts_.slots.end(); ++ref) {
+    const SlotInfo& slot = parts_.slots[ref];
+    if (!slot.acked || slot.address.slot >= mine->second.floor) break;
+    mark_registered(ref);
+  }
+  parts_.slots.drop_front();
 }
 
 }  // namespace millrace::storage

@@ -3,6 +3,9 @@
 // partition's producer state as of the run's end; one Register names the slots it replaces (rule 9); then the slots'
 // objects are deleted. Batches still in memory are not read again, evicted ones come from the bucket.
 //
+// A partition that was taken over waits until its earlier batches, which lie in other WALs, are objects: so its objects
+// come in offset order. That ends: those slots are older than the first one here that holds the partition.
+//
 // A failed upload or commit is repeated later under a new name; what it left behind is collected as an orphan. One at
 // a time. One thread.
 #pragma once
@@ -22,6 +25,11 @@ class Compactor {
   void wake() { work_.pulse(); }
   // Compacts what is due now; false when nothing could be done. For tests also directly.
   Task<Result<bool>> compact_once();
+  // What waits is due now, whatever its size and age, until this is called with false.
+  void hurry(bool yes) {
+    hurry_ = yes;
+    work_.pulse();
+  }
   // No upload under way was born below this entry (OrphanFloor may go up to it).
   cluster::LogSeq oldest_birth() const { return birth_.value_or(parts_.cluster.state().applied()); }
 
@@ -32,6 +40,7 @@ class Compactor {
   };
   struct Done {
     std::shared_ptr<LivePartition> partition;
+    std::int64_t follows = 0;
     std::int64_t end_offset = 0;
     ProducerTable checkpoint;
   };
@@ -42,12 +51,15 @@ class Compactor {
                                    class ObjectBuilder& builder);
   Task<Result<SliceChain>> bytes_of(BatchEntry entry);
   Task<Result<void>> publish(Work work, std::vector<Done> done, ObjectBuilder& builder, cluster::LogSeq birth);
-  Task<void> delete_slots(std::vector<std::string> keys);
+  bool may_compact(const LivePartition& partition) const;
+  void mark_registered(SlotRef ref);
+  void drop_what_is_registered();
 
   EngineParts& parts_;
   Event work_;
   std::uint64_t waiting_bytes_ = 0;  // of acknowledged slots that no object replaces
   std::optional<cluster::LogSeq> birth_;
+  bool hurry_ = false;
 };
 
 }  // namespace millrace::storage

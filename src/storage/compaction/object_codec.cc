@@ -73,10 +73,11 @@ void ObjectBuilder::add_batch(const cluster::PartitionId& partition, std::int64_
   body_.append(std::move(batch));
 }
 
-void ObjectBuilder::add_state(const cluster::PartitionId& partition, std::int64_t end_offset, std::string state) {
+void ObjectBuilder::add_state(const cluster::PartitionId& partition, std::int64_t follows, std::int64_t end_offset,
+                              std::string state) {
   const std::uint32_t crc = crc32c(state);
   ByteWriter(state).be(crc);
-  states_.push_back({partition, end_offset, body_.size(), state.size()});
+  states_.push_back({partition, end_offset, body_.size(), state.size(), follows});
   body_.append(Slice::of(std::move(state)));
 }
 

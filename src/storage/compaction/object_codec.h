@@ -48,7 +48,9 @@ class ObjectBuilder {
   // A batch of `partition` that follows the previous one of it without overlap. `batch` may be in pieces.
   void add_batch(const cluster::PartitionId& partition, std::int64_t base_offset, std::int64_t next_offset,
                  std::int64_t max_timestamp_ms, SliceChain batch);
-  void add_state(const cluster::PartitionId& partition, std::int64_t end_offset, std::string state);
+  // Producers as of `end_offset`, made from those as of `follows`.
+  void add_state(const cluster::PartitionId& partition, std::int64_t follows, std::int64_t end_offset,
+                 std::string state);
 
   struct Built {
     SliceChain body;

@@ -29,7 +29,7 @@ Made make() {
   SliceChain one;
   one.append(kafka::BatchBuilder({.base_offset = 0}).finish());
   builder.add_batch(second, 0, 1, 7, std::move(one));
-  builder.add_state(first, 8, "state");
+  builder.add_state(first, 0, 8, "state");
   Made made{{}, builder.finish()};
   made.bytes = std::string(made.built.body.flatten().view());
   return made;

@@ -88,6 +88,7 @@ Task<Result<void>> Collector::apply_retention() {
 }
 
 Task<Result<void>> Collector::delete_dead_objects() {
+  if (!parts_.cluster.is_controller()) co_return Result<void>();  // one is enough
   std::vector<std::string> keys;
   for (const auto& [key, object] : parts_.cluster.state().objects()) {
     if (object.live_references == 0) keys.push_back(key);
@@ -127,6 +128,27 @@ Task<Result<void>> Collector::delete_orphans() {
   }
 }
 
+// Every broker looks after its own slots, the controller after those of brokers that are gone.
+bool Collector::may_collect(std::int32_t broker_id) const {
+  if (broker_id == parts_.cluster.broker_id()) return true;
+  const auto broker = parts_.cluster.state().brokers().find(broker_id);
+  return parts_.cluster.is_controller() &&
+         (broker == parts_.cluster.state().brokers().end() || !broker->second.is_live());
+}
+
+// An incarnation that this state does not know is recovered and wholly replaced, unless it is newer than the state.
+bool Collector::needed(const SlotAddress& slot) const {
+  const auto& state = parts_.cluster.state();
+  if (slot.incarnation.value() > state.applied().value()) return true;
+  const auto broker = state.brokers().find(slot.broker_id);
+  if (broker == state.brokers().end()) return false;
+  const auto known = broker->second.incarnations.find(slot.incarnation);
+  if (known == broker->second.incarnations.end()) return false;
+  // Beyond a Seal everything is void; before there is one, only what lies below the floor.
+  const bool ended = known->second.phase == cluster::IncarnationPhase::kRecovered;
+  return slot.slot >= known->second.floor && (!ended || slot.slot < *known->second.seal_slot);
+}
+
 Task<Result<void>> Collector::delete_old_slots() {
   std::string after;
   for (;;) {
@@ -134,19 +156,11 @@ Task<Result<void>> Collector::delete_old_slots() {
     if (page.empty()) co_return Result<void>();
     after = page.back().key;
     std::vector<std::string> keys;
-    const auto& brokers = parts_.cluster.state().brokers();
     for (const auto& listed : page) {
       const auto address = parse_slot_key(listed.key);
-      if (!address || address->broker_id != parts_.cluster.broker_id() || address->slot == SlotNumber(0)) continue;
       // A Seal is exactly one header long, a data slot always longer: Seals are never deleted (rule 3).
-      if (listed.size_bytes <= kSlotHeaderBytes || address->incarnation >= parts_.cluster.incarnation()) continue;
-      const auto& incarnations = brokers.at(address->broker_id).incarnations;
-      const auto known = incarnations.find(address->incarnation);
-      // Forgotten incarnations are recovered and wholly replaced; beyond a Seal everything is void.
-      const bool needed = known != incarnations.end() &&
-                          (known->second.phase != cluster::IncarnationPhase::kRecovered ||
-                           (address->slot >= known->second.floor && address->slot < *known->second.seal_slot));
-      if (!needed) keys.push_back(listed.key);
+      const bool data = address && address->slot != SlotNumber(0) && listed.size_bytes > kSlotHeaderBytes;
+      if (data && may_collect(address->broker_id) && !needed(*address)) keys.push_back(listed.key);
     }
     if (keys.empty()) continue;
     parts_.metrics.deleted_keys.Increment(static_cast<double>(keys.size()));

@@ -22,6 +22,9 @@ class Collector {
   Task<Result<void>> delete_old_slots();
 
  private:
+  bool may_collect(std::int32_t broker_id) const;
+  bool needed(const SlotAddress& slot) const;
+
   EngineParts& parts_;
   Compactor& compactor_;
 };

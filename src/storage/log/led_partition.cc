@@ -10,7 +10,8 @@
 namespace millrace::storage {
 namespace {
 
-constexpr int kReadAttempts = 8;
+constexpr int kReadAttempts = 12;
+constexpr Duration kMetadataWait = 20ms;  // for one that was not there; doubled each time
 
 }  // namespace
 
@@ -21,9 +22,11 @@ bool LedPartition::refresh() {
   const auto* current = state();
   const bool led_before = leads_;
   leads_ = current && !deleted && current->leader_broker == parts_.cluster.broker_id() &&
-           current->leader_incarnation == parts_.cluster.incarnation();
+           current->leader_incarnation == parts_.cluster.incarnation() && current->leader_epoch == log.epoch();
   if (current) log.raise_log_start(current->log_start_offset);
-  if (leads_) log.set_epoch(current->leader_epoch);
+  // Past leaders' batches that became objects: theirs to compact, ours to read.
+  if (leads_ && current->registered_end() > log.registered_end() && current->registered_end() <= term_base)
+    log.registered(current->registered_end());
   if (!current) deleted = true;
   if (led_before && !leads_) wake_watchers();
   return leads_;
@@ -44,7 +47,7 @@ std::uint64_t LedPartition::size_bytes() const {
 
 std::expected<AppendTicket, AppendRefusal> LedPartition::append(Slice batch) {
   if (parts_.stopping || parts_.committer.fenced().is_set()) return std::unexpected(AppendRefusal::kStopped);
-  if (!refresh()) return std::unexpected(AppendRefusal::kNotLeader);
+  if (!refresh() || !accepts_) return std::unexpected(AppendRefusal::kNotLeader);
   const std::size_t bytes = batch.size();
   if (parts_.committer.unacked_bytes() + bytes > parts_.options.unacked_bytes_max) {
     parts_.metrics.overloaded.Increment();
@@ -132,10 +135,21 @@ Task<Result<ReadResult>> LedPartition::read_from(std::shared_ptr<LedPartition> s
     }
     // 3. Rule 18: a 404 below a known end means that the place moved (compaction, retention), never the log's end.
     if (last->code() != Code::kNotFound) break;
-    co_await yield_now();
+    co_await wait_for_metadata(self, attempt);
   }
   if (last->code() == Code::kNotFound) last = Error(Code::kCorrupt, last->message());
   co_return fail(std::move(*last).with(fmt::format("reading offset {}", offset)));
+}
+
+// The entry that says where the batches are now was committed before they went, but this broker may not have read it.
+Task<void> LedPartition::wait_for_metadata(std::shared_ptr<LedPartition> self, int attempt) {
+  auto& parts = self->parts_;
+  if (attempt == 0 || parts.cluster.state().applied().value() != self->seen_) {
+    co_await yield_now();
+    co_return;
+  }
+  const SteadyTime deadline = parts.clock.now() + kMetadataWait * (1 << std::min(attempt, 6));
+  co_await parts.cluster.changed().wait_until(parts.clock, deadline);
 }
 
 Task<Result<void>> LedPartition::load(std::shared_ptr<LedPartition> self, TailPlan plan, ReadResult& out) {
@@ -145,16 +159,25 @@ Task<Result<void>> LedPartition::load(std::shared_ptr<LedPartition> self, TailPl
       out.batches.append(std::move(piece.memory));
       continue;
     }
-    auto& slots = self->parts_.slots;
     // Replaced and forgotten while an earlier piece was read: look again.
-    if (!slots.holds(piece.slot)) co_return fail(Code::kNotFound, "a slot was compacted while it was read");
-    const std::string key = slot_key(slots[piece.slot].address);
-    const std::uint64_t object_size = slots[piece.slot].object_size;
+    const std::optional<SlotPlace> place = self->place_of(piece.slot);
+    if (!place) co_return fail(Code::kNotFound, "a slot was compacted while it was read");
+    const std::string key = slot_key(place->address);
+    const std::uint64_t object_size = place->object_size;
     CO_TRY(SliceChain bytes, co_await self->parts_.cache.read(key, object_size, piece.position, piece.size));
     out.batches.append(std::move(bytes));
   }
   out.next_offset = next_offset;
   co_return Result<void>();
+}
+
+std::optional<SlotPlace> LedPartition::place_of(SlotRef ref) const {
+  if (PastSlots::is_past(ref)) {
+    const SlotPlace* past = parts_.past.find(ref);
+    return past ? std::optional(*past) : std::nullopt;
+  }
+  if (!parts_.slots.holds(ref)) return std::nullopt;
+  return SlotPlace{parts_.slots[ref].address, parts_.slots[ref].object_size};
 }
 
 // ---- searching ----

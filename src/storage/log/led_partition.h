@@ -33,23 +33,29 @@ class LedPartition final : public Partition, public LivePartition, public std::e
   void add_watcher(Event* event) override { watchers.push_back(event); }
   void remove_watcher(Event* event) override { std::erase(watchers, event); }
 
-  // Takes over what the metadata log says of this partition. False when this process does not lead it now.
+  // Takes over what the metadata log says of this partition. False when this leadership is over: another leads it, or
+  // this process anew in a higher epoch, which another LedPartition stands for.
   bool refresh();
+  // Rules 10, 11: takes no batch from here on, for ever.
+  void stop_accepting() { accepts_ = false; }
 
  private:
   const cluster::PartitionState* state() const { return parts_.cluster.state().partition(LivePartition::id); }
   static Task<Result<ReadResult>> read_from(std::shared_ptr<LedPartition> self, std::int64_t offset,
                                             std::size_t max_bytes, bool first_whole);
+  static Task<void> wait_for_metadata(std::shared_ptr<LedPartition> self, int attempt);
   static Task<Result<void>> load(std::shared_ptr<LedPartition> self, TailPlan plan, ReadResult& out);
   static Task<Result<std::optional<TimedOffset>>> search_time(std::shared_ptr<LedPartition> self,
                                                               std::int64_t timestamp_ms);
   static Task<Result<std::int64_t>> raise_log_start(std::shared_ptr<LedPartition> self, std::int64_t offset);
+  std::optional<SlotPlace> place_of(SlotRef ref) const;
   std::optional<ExtentPlace> extent_at(std::int64_t offset) const;
   std::int64_t greatest_timestamp() const;
 
   EngineParts& parts_;
   std::uint64_t seen_ = ~std::uint64_t{0};  // applied entry of the last refresh
   bool leads_ = false;
+  bool accepts_ = true;
 };
 
 }  // namespace millrace::storage

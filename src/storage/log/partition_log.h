@@ -53,9 +53,6 @@ class PartitionLog {
  public:
   // Opens empty at `end`: offsets are assigned from there, all below it is durable elsewhere.
   void open(std::int32_t epoch, std::int64_t log_start, std::int64_t end);
-  // A higher epoch of the same leader.
-  void set_epoch(std::int32_t epoch) { epoch_ = epoch; }
-
   struct Appended {
     std::int64_t base_offset = 0;
     std::int64_t last_offset = 0;

@@ -96,6 +96,17 @@ Promise<Result<void>> Committer::add(std::shared_ptr<LivePartition> partition, S
   return slot.durable;
 }
 
+Task<Result<SlotNumber>> Committer::flush() {
+  if (core_.open_bytes() > 0) {
+    cut();
+    send_ready();
+  }
+  const SlotNumber last(core_.next().value() - 1);
+  while (core_.acked() < last && !core_.over()) co_await progress_.wait();
+  if (core_.over()) co_return fail(Code::kFenced, fenced_reason_);
+  co_return last;
+}
+
 Task<void> Committer::flush_loop() {
   using Kind = CommitterCore::Decision::Kind;
   while (!scope_.stopping().is_set() && !core_.over()) {
@@ -173,6 +184,7 @@ void Committer::landed(SlotRef ref, SlotNumber slot) {
   for (std::size_t i = 0; i < acked; ++i) acknowledge(next_ack_++);
   send_ready();
   wake_.pulse();
+  if (acked > 0) progress_.pulse();
   if (core_.idle()) all_acked_.pulse();
 }
 
@@ -206,6 +218,7 @@ void Committer::fence(const Error& why) {
   }
   fenced_.set();
   wake_.pulse();
+  progress_.pulse();
   all_acked_.pulse();
 }
 

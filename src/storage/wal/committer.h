@@ -32,6 +32,9 @@ class Committer {
   // Adds a batch that got index entry `entry` in `partition`, into the slot that `slot_for` has just answered.
   Promise<Result<void>> add(std::shared_ptr<LivePartition> partition, Slice batch, std::uint64_t entry);
 
+  // Cuts what is open and waits until everything added so far is acknowledged; answers the last slot of it.
+  Task<Result<SlotNumber>> flush();
+
   Event& fenced() { return fenced_; }
   void fence(const Error& why);
   const std::string& fenced_reason() const { return fenced_reason_; }
@@ -73,7 +76,7 @@ class Committer {
   std::deque<std::pair<SlotRef, SliceChain>> ready_;
   SlotRef next_ack_ = 0;
   std::uint64_t unacked_bytes_ = 0;
-  Event wake_, fenced_, all_acked_;
+  Event wake_, fenced_, all_acked_, progress_;
   std::string fenced_reason_;
   std::optional<SteadyTime> warned_at_;
   TaskScope scope_;

@@ -10,7 +10,8 @@
 namespace millrace::storage {
 namespace {
 
-constexpr std::uint64_t kPrefetch = 16;
+constexpr std::uint64_t kPrefetch = 32;
+constexpr std::uint64_t kChaseAfter = 2048;  // slots read without a Seal put
 constexpr Duration kSlotRetry = 50ms;
 
 using Fetched = Promise<Result<object::Object>>;
@@ -49,34 +50,78 @@ Task<Result<Slice>> seal(RecoveryContext context, SlotAddress address) {
   co_return fail(std::move(put.error).with("sealing " + key));
 }
 
-Task<Result<RecoveredWal>> read_slots(RecoveryContext context, TaskScope& scope, SlotAddress at,
-                                      cluster::IncarnationState state) {
-  RecoveredWal wal{state.floor, state.floor, {}};
-  std::deque<Fetched> ahead;
-  for (at.slot = state.floor;; at.slot = at.slot.next()) {
-    if (state.seal_slot && at.slot >= *state.seal_slot) {
-      wal.seal = *state.seal_slot;  // rule 3: the end is known, nobody probes for it
-      co_return wal;
+// GETs of slots in order, `kPrefetch` ahead, below `end` where there is one.
+class SlotStream {
+ public:
+  SlotStream(RecoveryContext context, TaskScope& scope, SlotAddress first, std::optional<SlotNumber> end)
+      : context_(context), scope_(scope), next_(first), end_(end) {}
+
+  Task<Result<object::Object>> next() {
+    while (ahead_.size() < kPrefetch && (!end_ || next_.slot < *end_)) {
+      ahead_.emplace_back();
+      scope_.spawn(fetch(context_, next_, ahead_.back()));
+      next_.slot = next_.slot.next();
     }
-    while (ahead.size() < kPrefetch) {
-      SlotAddress next = at;
-      next.slot = SlotNumber(at.slot.value() + ahead.size());
-      if (state.seal_slot && next.slot >= *state.seal_slot) break;
-      ahead.emplace_back();
-      scope.spawn(fetch(context, next, ahead.back()));
-    }
-    Fetched first = std::move(ahead.front());
-    ahead.pop_front();
-    Result<object::Object> got = co_await first.wait();
+    const Fetched first = std::move(ahead_.front());
+    ahead_.pop_front();
+    co_return co_await first.wait();
+  }
+
+ private:
+  RecoveryContext context_;
+  TaskScope& scope_;
+  SlotAddress next_;
+  std::optional<SlotNumber> end_;
+  std::deque<Fetched> ahead_;
+};
+
+// Rules 22-24: Seals ahead of a zombie that writes as fast as this process reads, each twice as far as the one before.
+// Whichever Seal comes first in order is the end, so one too many does no harm.
+class Chase {
+ public:
+  Chase(RecoveryContext context, TaskScope& scope) : context_(context), scope_(scope) {}
+
+  void lost(SlotAddress at) { seal_ahead(at); }
+  void read(SlotAddress at) {
+    if (++unsealed_ >= kChaseAfter) seal_ahead(at);
+  }
+
+ private:
+  static Task<void> seal_quietly(RecoveryContext context, SlotAddress at) {
+    const Result<Slice> done = co_await seal(context, at);
+    if (!done) LOG_WARN("wal.seal_ahead_failed", {"slot", at.slot.value()}, {"error", done.error().message()});
+  }
+  void seal_ahead(SlotAddress at) {
+    at.slot = SlotNumber(at.slot.value() + distance_);
+    distance_ *= 2;
+    unsealed_ = 0;
+    scope_.spawn(seal_quietly(context_, at));
+  }
+
+  RecoveryContext context_;
+  TaskScope& scope_;
+  std::uint64_t distance_ = 2 * kPrefetch;
+  std::uint64_t unsealed_ = 0;
+};
+
+Task<Result<RecoveredWal>> read_and_seal(RecoveryContext context, TaskScope& scope, SlotAddress at,
+                                         cluster::WalKind kind) {
+  RecoveredWal wal{at.slot, at.slot, {}};
+  SlotStream stream(context, scope, at, std::nullopt);
+  Chase chase(context, scope);
+  for (;; at.slot = at.slot.next()) {
+    Result<object::Object> got = co_await stream.next();
+    const bool missing = !got && got.error().code() == Code::kNotFound;
+    if (!got && !missing) co_return fail(std::move(got).error());
     Slice body;
     if (got) {
       body = std::move(got->body);
-    } else if (got.error().code() != Code::kNotFound) {
-      co_return fail(std::move(got).error());
-    } else if (state.seal_slot) {
-      co_return fail(Code::kCorrupt, slot_key(at) + " is missing below its WAL's seal: restore it from a backup");
-    } else {
+    } else if (kind == cluster::WalKind::kBucket) {
       CO_TRY(body, co_await seal(context, at));
+    }
+    if (body.empty()) {
+      wal.seal = at.slot;
+      co_return wal;
     }
     CO_TRY(DecodedSlot slot, decode_slot(body, at));
     if (slot.header.kind == SlotKind::kSeal) {
@@ -85,23 +130,51 @@ Task<Result<RecoveredWal>> read_slots(RecoveryContext context, TaskScope& scope,
     }
     if (slot.header.kind != SlotKind::kData) co_return fail(Code::kCorrupt, slot_key(at) + " is no data slot");
     wal.slots.push_back({at, body.size(), std::move(slot.groups)});
+    if (kind != cluster::WalKind::kBucket) continue;
+    if (missing) {
+      chase.lost(at);
+    } else {
+      chase.read(at);
+    }
   }
+}
+
+Task<Result<std::vector<RecoveredSlot>>> read_known(RecoveryContext context, TaskScope& scope, SlotAddress at,
+                                                    SlotNumber to) {
+  std::vector<RecoveredSlot> slots;
+  SlotStream stream(context, scope, at, to);
+  for (; at.slot < to; at.slot = at.slot.next()) {
+    CO_TRY(object::Object got, co_await stream.next());
+    CO_TRY(DecodedSlot slot, decode_slot(got.body, at));
+    if (slot.header.kind != SlotKind::kData) co_return fail(Code::kCorrupt, slot_key(at) + " is no data slot");
+    slots.push_back({at, got.body.size(), std::move(slot.groups)});
+  }
+  co_return slots;
 }
 
 }  // namespace
 
 Task<Result<RecoveredWal>> recover_wal(RecoveryContext context, std::int32_t broker_id, Incarnation incarnation,
                                        cluster::IncarnationState state) {
-  CHECK(state.phase != cluster::IncarnationPhase::kLive);  // rule 2
+  CHECK(state.phase == cluster::IncarnationPhase::kFenced);  // rule 2
   TaskScope scope(context.executor);
   const SlotAddress begin{broker_id, incarnation, state.floor};
-  Result<RecoveredWal> wal = co_await read_slots(context, scope, begin, state);
+  Result<RecoveredWal> wal = co_await read_and_seal(context, scope, begin, state.wal_kind);
   co_await scope.stop();
   if (wal) {
     LOG_INFO("wal.recovered", {"broker", broker_id}, {"incarnation", incarnation.value()}, {"from", wal->from.value()},
              {"seal", wal->seal.value()});
   }
   co_return wal;
+}
+
+Task<Result<std::vector<RecoveredSlot>>> read_wal(RecoveryContext context, std::int32_t broker_id,
+                                                  Incarnation incarnation, SlotNumber from, SlotNumber to) {
+  TaskScope scope(context.executor);
+  const SlotAddress begin{broker_id, incarnation, from};
+  Result<std::vector<RecoveredSlot>> slots = co_await read_known(context, scope, begin, to);
+  co_await scope.stop();
+  co_return slots;
 }
 
 }  // namespace millrace::storage

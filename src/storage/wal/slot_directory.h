@@ -1,5 +1,5 @@
-// SlotDirectory: the slots that still matter to this process, recovered ones first, numbered without gaps by SlotRef in
-// log order. A slot leaves the front once an object replaces it and its bytes left memory. One thread.
+// SlotDirectory: the slots of this incarnation's WAL that still matter, numbered without gaps by SlotRef in log order.
+// A slot leaves the front once an object replaces it and its bytes left memory. One thread.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,11 @@ struct LivePartition {
 
   PartitionId id;
   PartitionLog log;
-  ProducerTable checkpoint;  // producers as of log.registered_end()
+  // Where this leadership began: all below is in slots of other WALs, or in objects.
+  std::int64_t term_base = 0;
+  // Producers as of checkpoint_end, which is log.registered_end() unless another broker registered meanwhile.
+  ProducerTable checkpoint;
+  std::int64_t checkpoint_end = 0;
   bool deleted = false;
   // Its group in the open slot, when `open_slot` is that one.
   SlotRef open_slot = ~SlotRef{0};

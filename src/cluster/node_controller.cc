@@ -1,0 +1,134 @@
+// ClusterNode as the controller: it fences brokers that are silent, gives partitions without a leader to live brokers,
+// and empties those that drain. Every decision is a batch like any other's, checked against the rules; one that comes
+// from a process which is not the controller any more is dropped.
+#include <algorithm>
+
+#include "base/log.h"
+#include "cluster/node.h"
+#include "cluster/placement.h"
+
+namespace millrace::cluster {
+namespace {
+
+constexpr Duration kControlInterval = 200ms;
+// A loop that was held up for so long (a suspended process) has not listened either: everybody gets a new term.
+constexpr Duration kHeldUp = 2s;
+
+}  // namespace
+
+Task<void> ClusterNode::control_loop() {
+  SteadyTime last = clock_.now();
+  while (!stopping() && !fenced_) {
+    if (clock_.now() > last + kHeldUp) {
+      controls_since_ = clock_.now();
+      heard_.clear();
+    }
+    last = clock_.now();
+    std::vector<Record> records = controls_ ? decide() : std::vector<Record>();
+    if (!records.empty()) {
+      const Promise<Result<LogSeq>> done = enqueue(std::move(records), true);
+      const Result<LogSeq> committed = co_await done.wait();
+      if (!committed && controls_ && !stopping())
+        LOG_INFO("cluster.decision_refused", {"error", committed.error().message()});
+      if (committed) continue;
+    }
+    const SteadyTime next = clock_.now() + kControlInterval;
+    co_await changed_.wait_until(clock_, next);
+  }
+}
+
+// One kind at a time, the most urgent first: each looks at a state that holds what was decided before.
+std::vector<Record> ClusterNode::decide() const {
+  std::vector<Record> records;
+  if (peers_) fence_silent(records);
+  if (!records.empty()) return records;
+  const auto brokers = brokers_to_lead();
+  records = assign_leaderless(state(), brokers);
+  if (records.empty() && peers_) records = moves_off_draining(state(), brokers);
+  return records;
+}
+
+bool ClusterNode::heard_within(const BrokerState& broker, Duration limit) const {
+  if (broker.id == options_.broker_id) return true;
+  const auto heard = heard_.find(broker.id);
+  const bool counts = heard != heard_.end() && heard->second.incarnation == broker.current;
+  return clock_.now() < (counts ? heard->second.when : controls_since_) + limit;
+}
+
+void ClusterNode::fence_silent(std::vector<Record>& out) const {
+  for (const auto& [id, broker] : state().brokers()) {
+    if (!broker.is_live() || heard_within(broker, options_.broker_session_timeout)) continue;
+    LOG_WARN("cluster.broker_silent", {"broker", id}, {"incarnation", broker.current.value()});
+    out.emplace_back(FenceRecord{id, broker.current});
+  }
+}
+
+// Those that live as far as the controller knows, and do not drain. When nobody is that well, whoever is registered.
+std::vector<const BrokerState*> ClusterNode::brokers_to_lead() const {
+  std::vector<const BrokerState*> well, live, registered;
+  for (const auto& [id, broker] : state().brokers()) {
+    if (!broker.is_live()) continue;
+    registered.push_back(&broker);
+    if (!heard_within(broker, options_.broker_timeout)) continue;
+    live.push_back(&broker);
+    if (!broker.draining) well.push_back(&broker);
+  }
+  if (!well.empty()) return well;
+  return live.empty() ? registered : live;
+}
+
+// New partitions get their first leaders in the batch that makes them, and moved ones the next in the batch that
+// releases them.
+void ClusterNode::assign_leaders(std::vector<Record>& batch) const {
+  const auto grows = [](const Record& record) {
+    return std::holds_alternative<CreateTopicRecord>(record) ||
+           std::holds_alternative<CreatePartitionsRecord>(record) || std::holds_alternative<ReleaseRecord>(record);
+  };
+  if (std::ranges::none_of(batch, grows)) return;
+  const auto brokers = brokers_to_lead();
+  std::vector<Record> assignments;
+  for (const auto& record : batch) {
+    if (const auto* made = std::get_if<CreateTopicRecord>(&record)) {
+      assign_new(state(), brokers, made->topic_id, 0, made->partitions, assignments);
+    } else if (const auto* grown = std::get_if<CreatePartitionsRecord>(&record)) {
+      const auto* topic = state().topic(grown->topic_id);
+      const auto from = topic ? static_cast<std::int32_t>(topic->partitions.size()) : 0;
+      assign_new(state(), brokers, grown->topic_id, from, grown->total, assignments);
+    } else if (const auto* released = std::get_if<ReleaseRecord>(&record)) {
+      assign_moved(state(), *released, assignments);
+    }
+  }
+  std::move(assignments.begin(), assignments.end(), std::back_inserter(batch));
+}
+
+std::vector<FencedWal> ClusterNode::to_recover() const {
+  std::vector<FencedWal> all;
+  for (const auto& [id, broker] : state().brokers()) {
+    const bool own = id == options_.broker_id;
+    if (!own && (!controls_ || broker.is_live())) continue;
+    for (const auto& [number, incarnation] : broker.incarnations) {
+      if (incarnation.phase != IncarnationPhase::kFenced || number == writer_.incarnation) continue;
+      if (own || incarnation.wal_kind == WalKind::kBucket) all.push_back({id, number});
+    }
+  }
+  return all;
+}
+
+// One catch-up of the log answers all who asked before it began.
+Task<Result<void>> ClusterNode::prove_live() {
+  if (fenced_) co_return fail(*fenced_);
+  if (!peers_ || state().brokers().size() < 2) co_return Result<void>();
+  const std::uint64_t mine = proofs_begun_ + 1;
+  while (proofs_done_ < mine && proofs_begun_ != proofs_done_) co_await proof_done_.wait();
+  if (proofs_done_ < mine) {
+    ++proofs_begun_;
+    Result<void> read = co_await catch_up();
+    last_proof_ = std::move(read);
+    proofs_done_ = proofs_begun_;
+    proof_done_.pulse();
+  }
+  if (fenced_) co_return fail(*fenced_);
+  co_return last_proof_;
+}
+
+}  // namespace millrace::cluster

@@ -1,0 +1,97 @@
+#include "storage/takeover/recoverer.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/log.h"
+
+namespace millrace::storage {
+namespace {
+
+constexpr Duration kRetryAfter = 2s;
+
+}  // namespace
+
+Task<void> Recoverer::run(Event& stopping) {
+  while (!stopping.is_set() && !parts_.committer.fenced().is_set()) {
+    if (parts_.cluster.to_recover().empty()) {
+      co_await parts_.cluster.changed().wait();
+      continue;
+    }
+    Result<void> done = co_await recover_all();
+    if (done || stopping.is_set()) continue;
+    LOG_WARN("wal.recovery_failed", {"error", done.error().to_string()});
+    const SteadyTime later = parts_.clock.now() + kRetryAfter;
+    co_await stopping.wait_until(parts_.clock, later);
+  }
+}
+
+Task<Result<void>> Recoverer::recover_all() {
+  Result<void> result;
+  for (const auto& wal : parts_.cluster.to_recover()) {
+    Result<void> done = co_await recover(wal);
+    if (!done && result) result = std::move(done);
+  }
+  co_return result;
+}
+
+Task<Result<void>> Recoverer::recover(cluster::FencedWal wal) {
+  const auto& brokers = parts_.cluster.state().brokers();
+  const auto broker = brokers.find(wal.broker_id);
+  if (broker == brokers.end()) co_return Result<void>();
+  const auto found = broker->second.incarnations.find(wal.incarnation);
+  if (found == broker->second.incarnations.end() || found->second.phase != cluster::IncarnationPhase::kFenced) {
+    co_return Result<void>();  // another was faster
+  }
+  const cluster::IncarnationState incarnation = found->second;
+  RecoveryContext context{executor_,
+                          parts_.clock,
+                          parts_.random,
+                          parts_.store,
+                          parts_.cluster.incarnation(),
+                          parts_.options.put_unknown_deadline};
+  CO_TRY(RecoveredWal read, co_await recover_wal(context, wal.broker_id, wal.incarnation, incarnation));
+  // The Seal was written or read back (rule 3): now its end may be told.
+  std::vector<cluster::Record> records;
+  records.emplace_back(ends_of(wal, read));
+  auto committed = co_await parts_.cluster.commit(std::move(records));
+  // kExists: another recoverer told it, and its Seal is the same, as the first one in order is the end.
+  if (!committed && committed.error().code() != Code::kExists) {
+    co_return fail(std::move(committed).error().with("committing the recovery of the WAL"));
+  }
+  co_return Result<void>();
+}
+
+// Rule 12: of the partitions that it leads now, the end of the current epoch's batches below the seal. (What lies below
+// the floor is in objects, which the state machine looks at.)
+cluster::RecoveredRecord Recoverer::ends_of(const cluster::FencedWal& wal, const RecoveredWal& read) const {
+  const auto& state = parts_.cluster.state();
+  const auto leads = [&wal](const cluster::PartitionState& partition) {
+    return partition.leader_broker == wal.broker_id && partition.leader_incarnation == wal.incarnation;
+  };
+  std::map<PartitionId, std::int64_t> ends;
+  for (const auto& slot : read.slots) {
+    for (const auto& group : slot.groups) {
+      const auto* partition = state.partition(group.partition);
+      if (!partition || !leads(*partition) || partition->leader_epoch != group.leader_epoch || group.batches.empty())
+        continue;
+      const auto& last = group.batches.back();
+      auto& end = ends[group.partition];
+      end = std::max(end, last.base_offset + last.last_offset_delta + 1);
+    }
+  }
+  // Batches that DeleteRecords overtook are in no object: the checkpoint still knows that they were there.
+  for (const auto& [name, topic_id] : state.topic_ids()) {
+    const auto& partitions = state.topic(topic_id)->partitions;
+    for (std::size_t i = 0; i < partitions.size(); ++i) {
+      if (!leads(partitions[i]) || !partitions[i].state) continue;
+      auto& end = ends[PartitionId{topic_id, static_cast<std::int32_t>(i)}];
+      end = std::max(end, partitions[i].state->end_offset);
+    }
+  }
+  cluster::RecoveredRecord record{wal.broker_id, wal.incarnation, read.from, read.seal, {}};
+  for (const auto& [id, end] : ends) record.ends.push_back({id, end});
+  return record;
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,28 @@
+// Recoverer: seals the WALs of incarnations that are over and tells the metadata log where they end (rules 2, 3, 12),
+// so that others may lead their partitions. What to recover the cluster says: this broker's earlier incarnations, and,
+// as the controller, brokers that are gone. One thread.
+#pragma once
+
+#include "storage/engine_parts.h"
+#include "storage/wal/recovery.h"
+
+namespace millrace::storage {
+
+class Recoverer {
+ public:
+  Recoverer(EngineParts& parts, Executor executor) : parts_(parts), executor_(std::move(executor)) {}
+
+  // Recovers whatever there is to recover now. A failure is of one WAL; it may be repeated.
+  Task<Result<void>> recover_all();
+  // The same whenever there is something, until `stopping`.
+  Task<void> run(Event& stopping);
+
+ private:
+  Task<Result<void>> recover(cluster::FencedWal wal);
+  cluster::RecoveredRecord ends_of(const cluster::FencedWal& wal, const RecoveredWal& read) const;
+
+  EngineParts& parts_;
+  Executor executor_;
+};
+
+}  // namespace millrace::storage

@@ -1,0 +1,119 @@
+#include "storage/takeover/releaser.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace millrace::storage {
+namespace {
+
+constexpr std::size_t kAtOnce = 10'000;
+constexpr Duration kRetryAfter = 200ms;
+constexpr Duration kObjectsWithin = 30s;
+
+}  // namespace
+
+Task<void> Releaser::run(Event& stopping) {
+  while (!stopping.is_set() && !parts_.committer.fenced().is_set()) {
+    std::vector<PartitionId> ids = wanted_elsewhere();
+    if (ids.empty()) {
+      // One that is still being taken over becomes open without a change of the metadata.
+      const bool look_again = !parts_.cluster.state().moves().empty();
+      const SteadyTime soon = parts_.clock.now() + (look_again ? kRetryAfter : Duration(std::chrono::hours(1)));
+      co_await parts_.cluster.changed().wait_until(parts_.clock, soon);
+      continue;
+    }
+    Result<void> done = co_await release(std::move(ids));
+    if (done || stopping.is_set()) continue;
+    LOG_WARN("storage.release_failed", {"error", done.error().to_string()});
+    const SteadyTime later = parts_.clock.now() + kRetryAfter;
+    co_await stopping.wait_until(parts_.clock, later);
+  }
+}
+
+// Those that are open: one that is still being taken over goes when it is.
+std::vector<PartitionId> Releaser::wanted_elsewhere() const {
+  std::vector<PartitionId> ids;
+  const auto& state = parts_.cluster.state();
+  for (const auto& [id, to] : state.moves()) {
+    const auto* partition = state.partition(id);
+    if (!partition || partition->leader_broker != parts_.cluster.broker_id() ||
+        partition->leader_incarnation != parts_.cluster.incarnation() || to == parts_.cluster.broker_id()) {
+      continue;
+    }
+    if (engine_.find(id) && ids.size() < kAtOnce) ids.push_back(id);
+  }
+  return ids;
+}
+
+Task<Result<void>> Releaser::release(std::vector<PartitionId> ids) {
+  if (local_wal()) co_await make_objects(ids);  // most of it, while they still accept
+  for (const auto& id : ids) {
+    if (const auto open = table_.find(id); open != table_.end()) open->second->stop_accepting();
+  }
+  CO_TRY(const SlotNumber last_slot, co_await parts_.committer.flush());
+  if (local_wal()) co_await make_objects(ids);
+  std::vector<cluster::Record> releases;
+  for (const auto& id : ids) {
+    const auto open = table_.find(id);
+    if (open == table_.end() || !open->second->refresh()) continue;
+    const auto* state = parts_.cluster.state().partition(id);
+    if (local_wal() && state->registered_end() < open->second->log.end())
+      co_return fail(Code::kUnavailable, "what it holds is not in data objects yet");
+    releases.emplace_back(cluster::ReleaseRecord{.partition = id,
+                                                 .incarnation = parts_.cluster.incarnation(),
+                                                 .epoch = open->second->log.epoch(),
+                                                 .end_offset = open->second->log.end(),
+                                                 .last_slot = last_slot});
+  }
+  if (releases.empty()) co_return Result<void>();
+  const std::size_t count = releases.size();
+  CO_TRY_VOID(co_await commit(std::move(releases)));
+  LOG_INFO("storage.partitions_released", {"partitions", count});
+  co_return Result<void>();
+}
+
+// All at once; when that is refused because of one, each alone, and those that are refused are no more ours to release.
+Task<Result<void>> Releaser::commit(std::vector<cluster::Record> releases) {
+  std::vector<cluster::Record> all = releases;
+  Result<cluster::LogSeq> committed = co_await parts_.cluster.commit(std::move(all));
+  if (committed) co_return Result<void>();
+  const bool refused = committed.error().code() == Code::kNotFound || committed.error().code() == Code::kFenced ||
+                       committed.error().code() == Code::kInvalid;
+  if (!refused || parts_.cluster.fenced()) co_return fail(std::move(committed).error());
+  for (auto& release : releases) {
+    std::vector<cluster::Record> one;
+    one.push_back(std::move(release));
+    Result<cluster::LogSeq> done = co_await parts_.cluster.commit(std::move(one));
+    if (!done && parts_.cluster.fenced()) co_return fail(std::move(done).error());
+  }
+  co_return Result<void>();
+}
+
+bool Releaser::local_wal() const {
+  const auto& brokers = parts_.cluster.state().brokers();
+  const auto broker = brokers.find(parts_.cluster.broker_id());
+  if (broker == brokers.end()) return false;
+  const auto mine = broker->second.incarnations.find(parts_.cluster.incarnation());
+  return mine != broker->second.incarnations.end() && mine->second.wal_kind == cluster::WalKind::kDisk;
+}
+
+Task<void> Releaser::make_objects(const std::vector<PartitionId>& ids) {
+  const SteadyTime deadline = parts_.clock.now() + kObjectsWithin;
+  const auto& state = parts_.cluster.state();
+  compactor_.hurry(true);
+  for (const auto& id : ids) {
+    const auto open = table_.find(id);
+    if (open == table_.end()) continue;
+    const std::int64_t end = open->second->log.end();
+    for (const auto* partition = state.partition(id); partition && partition->registered_end() < end;
+         partition = state.partition(id)) {
+      if (parts_.clock.now() >= deadline || parts_.committer.fenced().is_set()) break;
+      const SteadyTime soon = parts_.clock.now() + kRetryAfter;
+      co_await parts_.cluster.changed().wait_until(parts_.clock, soon);
+    }
+  }
+  compactor_.hurry(false);
+}
+
+}  // namespace millrace::storage

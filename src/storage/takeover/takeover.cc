@@ -1,0 +1,209 @@
+#include "storage/takeover/takeover.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "storage/compaction/publish.h"
+#include "storage/wal/slot_batches.h"
+
+namespace millrace::storage {
+namespace {
+
+constexpr std::size_t kAtOnce = 10'000;
+constexpr int kAttempts = 20;
+constexpr Duration kLookAgain = 100ms;
+constexpr Duration kRetryAfter = 1s;
+
+}  // namespace
+
+Task<void> Takeover::run(Event& stopping) {
+  while (!stopping.is_set() && !parts_.committer.fenced().is_set()) {
+    if (seen_ == parts_.cluster.state().takeovers()) {
+      co_await parts_.cluster.changed().wait();
+      continue;
+    }
+    Result<void> done = co_await open_assigned();
+    if (done || stopping.is_set()) continue;
+    LOG_WARN("storage.takeover_failed", {"error", done.error().to_string()});
+    const SteadyTime later = parts_.clock.now() + kRetryAfter;
+    co_await stopping.wait_until(parts_.clock, later);
+  }
+}
+
+Task<Result<void>> Takeover::open_assigned() {
+  const std::uint64_t takeovers = parts_.cluster.state().takeovers();
+  if (seen_ == takeovers) co_return Result<void>();
+  const SteadyTime begin = parts_.clock.now();
+  opening_ = true;
+  Result<void> result;
+  std::size_t opened = 0;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    result = Result<void>();
+    std::vector<Opening> openings = assigned();
+    opened += openings.size();
+    for (std::size_t from = 0; from < openings.size(); from += kAtOnce) {
+      const auto first = openings.begin() + static_cast<std::ptrdiff_t>(from);
+      const auto last = openings.begin() + static_cast<std::ptrdiff_t>(std::min(from + kAtOnce, openings.size()));
+      std::vector<Opening> some(std::make_move_iterator(first), std::make_move_iterator(last));
+      Result<void> done = co_await open_some(std::move(some));
+      if (!done && result) result = std::move(done);
+    }
+    // Slots became objects while they were read: the metadata says, or will say, where the batches are.
+    if (result || result.error().code() != Code::kNotFound) break;
+    const SteadyTime later = parts_.clock.now() + kLookAgain;
+    co_await parts_.cluster.changed().wait_until(parts_.clock, later);
+  }
+  opening_ = false;
+  if (!result && result.error().code() == Code::kNotFound) {
+    co_return fail(Code::kCorrupt, result.error().message() + ": it is missing, restore it from a backup");
+  }
+  if (!result) co_return result;
+  seen_ = takeovers;
+  if (opened > 0) {
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.now() - begin);
+    LOG_INFO("storage.partitions_taken_over", {"partitions", opened}, {"ms", took.count()});
+  }
+  co_return result;
+}
+
+std::vector<Takeover::Opening> Takeover::assigned() const {
+  std::vector<Opening> openings;
+  const auto& state = parts_.cluster.state();
+  for (const auto& [name, topic_id] : state.topic_ids()) {
+    const auto& partitions = state.topic(topic_id)->partitions;
+    for (std::size_t i = 0; i < partitions.size(); ++i) {
+      const auto& partition = partitions[i];
+      if (partition.leader_broker != parts_.cluster.broker_id() ||
+          partition.leader_incarnation != parts_.cluster.incarnation() || !partition.has_history()) {
+        continue;
+      }
+      const PartitionId id{topic_id, static_cast<std::int32_t>(i)};
+      const auto open = table_.find(id);
+      if (open != table_.end() && open->second->log.epoch() == partition.leader_epoch) continue;
+      openings.push_back({.id = id,
+                          .epoch = partition.leader_epoch,
+                          .base_offset = partition.base_offset,
+                          .registered_end = partition.registered_end(),
+                          .log_start = partition.log_start_offset,
+                          .past = partition.past,
+                          .producers = {}});
+    }
+  }
+  return openings;
+}
+
+Task<Result<void>> Takeover::open_some(std::vector<Opening> openings) {
+  CO_TRY(Wals wals, wals_of(openings));
+  CO_TRY_VOID(co_await read(wals));
+  CO_TRY_VOID(co_await load_producers(openings));
+  Result<void> result;
+  for (auto& opening : openings) {
+    Result<void> done = open(opening, wals);
+    if (!done && result) result = std::move(done);
+  }
+  co_return result;
+}
+
+Result<Takeover::Wals> Takeover::wals_of(const std::vector<Opening>& openings) const {
+  Wals wals;
+  const auto& brokers = parts_.cluster.state().brokers();
+  for (const auto& opening : openings) {
+    for (const auto& past : opening.past) {
+      const auto broker = brokers.find(past.broker_id);
+      const bool known = broker != brokers.end() && broker->second.incarnations.contains(past.incarnation);
+      if (!known) {
+        return fail(Code::kCorrupt,
+                    fmt::format("partition {}-{}: the WAL of broker {}, incarnation {}, is not known any more, though "
+                                "records up to offset {} were in it",
+                                opening.id.topic_id.to_string(), opening.id.partition, past.broker_id,
+                                past.incarnation.value(), past.end_offset));
+      }
+      const auto& incarnation = broker->second.incarnations.at(past.incarnation);
+      Wal& wal = wals[past.incarnation];
+      wal.broker_id = past.broker_id;
+      wal.from = incarnation.floor;
+      wal.to = std::max(wal.to, past.last_slot.next());
+    }
+  }
+  return wals;
+}
+
+Task<Result<void>> Takeover::read(Wals& wals) {
+  RecoveryContext context{executor_,
+                          parts_.clock,
+                          parts_.random,
+                          parts_.store,
+                          parts_.cluster.incarnation(),
+                          parts_.options.put_unknown_deadline};
+  for (auto& [incarnation, wal] : wals) {
+    if (wal.from >= wal.to) continue;
+    CO_TRY(wal.slots, co_await read_wal(context, wal.broker_id, incarnation, wal.from, wal.to));
+    for (const auto& slot : wal.slots) {
+      for (const auto& group : slot.groups) wal.groups[group.partition].emplace_back(&slot, &group);
+    }
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Takeover::load_producers(std::vector<Opening>& openings) {
+  for (auto& opening : openings) {
+    CO_TRY(Checkpoint checkpoint, co_await load_checkpoint(parts_, opening.id));
+    // Registered meanwhile: what was read of the slots does not go on from there.
+    if (checkpoint.end_offset != opening.registered_end) co_return fail(Code::kNotFound, "producer state moved");
+    opening.producers = std::move(checkpoint.producers);
+  }
+  co_return Result<void>();
+}
+
+Result<void> Takeover::open(Opening& opening, const Wals& wals) {
+  const auto* state = parts_.cluster.state().partition(opening.id);
+  const bool led = state && state->leader_broker == parts_.cluster.broker_id() &&
+                   state->leader_incarnation == parts_.cluster.incarnation() && state->leader_epoch == opening.epoch;
+  if (!led) return {};  // given to somebody else meanwhile
+  auto partition = std::make_shared<LedPartition>(parts_, opening.id);
+  auto& log = partition->log;
+  log.open(opening.epoch, opening.log_start, opening.registered_end);
+  partition->term_base = opening.base_offset;
+  partition->checkpoint = opening.producers;
+  partition->checkpoint_end = opening.registered_end;
+  if (parts_.options.sabotage != Sabotage::kForgetProducers) log.producers() = std::move(opening.producers);
+  TRY_VOID(replay(log, opening, wals));
+  if (log.end() != opening.base_offset) {
+    return fail(
+        Code::kCorrupt,
+        fmt::format("partition {}-{}: the log ends at {}, its new epoch begins at {}: a slot or object is missing",
+                    opening.id.topic_id.to_string(), opening.id.partition, log.end(), opening.base_offset));
+  }
+  table_[opening.id] = std::move(partition);
+  return {};
+}
+
+// Rule 17: everything below the base, in order, also of partitions led before. A leadership's batches are those between
+// the end of the one before and its own.
+Result<void> Takeover::replay(PartitionLog& log, const Opening& opening, const Wals& wals) {
+  const std::int64_t now_ms = parts_.clock.wall_ms();
+  for (const auto& past : opening.past) {
+    const auto wal = wals.find(past.incarnation);
+    const auto held = wal->second.groups.find(opening.id);
+    if (held == wal->second.groups.end()) continue;
+    for (const auto& [slot, group] : held->second) {
+      std::uint32_t position = group->position;
+      for (const auto& batch : group->batches) {
+        BatchHeader head = header_of(*group, batch);
+        const bool theirs = head.base_offset >= log.end() && head.base_offset < past.end_offset;
+        if (theirs) {
+          if (parts_.options.sabotage == Sabotage::kForgetProducers) head.producer_id = -1;
+          const SlotRef ref = parts_.past.add({slot->address, slot->object_size});
+          Result<void> done = log.replay(head, ref, position, now_ms);
+          if (!done) return fail(std::move(done).error().with(slot_key(slot->address)));
+        }
+        position += batch.size;
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace millrace::storage
