@@ -20,12 +20,16 @@ constexpr rlim_t kSabotagedCpuSecondsMax = 12;
 
 // In the child: both runs of one seed; the exit code tells the parent.
 [[noreturn]] void run_twice(std::uint64_t seed, const Campaign& campaign) {
-  const rlim_t seconds = campaign.sabotage == storage::Sabotage::kNone ? kCpuSecondsMax : kSabotagedCpuSecondsMax;
+  const rlim_t seconds = campaign.run.variant.sound() ? kCpuSecondsMax : kSabotagedCpuSecondsMax;
   const rlimit limit{seconds, seconds + 1};
   setrlimit(RLIMIT_CPU, &limit);
-  configure_logging(LogFormat::kText, static_cast<LogLevel>(static_cast<int>(LogLevel::kError) + 1));
-  const RunReport first = run_seed(seed, campaign.sabotage);
-  const RunReport second = run_seed(seed, campaign.sabotage);
+  constexpr auto kSilent = static_cast<LogLevel>(static_cast<int>(LogLevel::kError) + 1);
+  configure_logging(LogFormat::kText, campaign.run.log ? LogLevel::kInfo : kSilent);
+  const RunReport first = run_seed(seed, campaign.run);
+  configure_logging(LogFormat::kText, kSilent);
+  RunOptions silent = campaign.run;
+  silent.log = false;
+  const RunReport second = run_seed(seed, silent);
   bool failed = !first.violations.empty();
   for (const auto& violation : first.violations) fmt::print(stderr, "seed {}: {}\n", seed, violation);
   if (first.hash != second.hash || first.events != second.events) {
@@ -33,24 +37,14 @@ constexpr rlim_t kSabotagedCpuSecondsMax = 12;
     failed = true;
   }
   if (campaign.verbose) {
-    fmt::print("seed {}: {} events, {} acknowledged records, {} crashes, {} faults, hash {:016x}\n", seed, first.events,
-               first.acks, first.crashes, first.faults, first.hash);
+    fmt::print("seed {}: {} brokers, {} events, {} acknowledged records, {} crashes, {} faults, hash {:016x}\n", seed,
+               first.brokers, first.events, first.acks, first.crashes, first.faults, first.hash);
   }
   std::fflush(nullptr);
   _exit(failed ? 1 : 0);
 }
 
 }  // namespace
-
-const char* name_of(storage::Sabotage sabotage) {
-  switch (sabotage) {
-    case storage::Sabotage::kNone: return "none";
-    case storage::Sabotage::kAckBeforeDurable: return "ack-before-durable";
-    case storage::Sabotage::kAckOutOfOrder: return "ack-out-of-order";
-    case storage::Sabotage::kForgetProducers: return "forget-producers";
-  }
-  return "?";
-}
 
 CampaignReport run_campaign(const Campaign& campaign) {
   constexpr std::size_t kAtOnce = 2;
@@ -79,11 +73,12 @@ CampaignReport run_campaign(const Campaign& campaign) {
     ++report.seeds_run;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
     const bool circled = WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL);
-    if (circled && campaign.sabotage != storage::Sabotage::kNone) continue;
+    if (circled && !campaign.run.variant.sound()) continue;
     report.failed.push_back(seed);
     if (circled) fmt::print(stderr, "seed {}: no end within {} CPU seconds\n", seed, kCpuSecondsMax);
-    if (campaign.sabotage == storage::Sabotage::kNone) {
-      fmt::print(stderr, "replay with: sim_run --seeds 1 --first-seed {} --verbose\n", seed);
+    if (campaign.run.variant.sound()) {
+      fmt::print(stderr, "replay with: sim_run --seeds 1 --first-seed {}{} --verbose --log\n", seed,
+                 campaign.run.brokers > 0 ? fmt::format(" --brokers {}", campaign.run.brokers) : "");
     }
     if (!campaign.stop_at_first) continue;
     end = next;

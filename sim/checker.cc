@@ -24,23 +24,34 @@ void PartitionModel::place(std::int64_t offset, const std::string& record, const
   }
 }
 
-void PartitionModel::acknowledged(std::int64_t base_offset, const std::vector<std::string>& records) {
+std::int64_t Promises::to(std::int32_t epoch) const {
+  std::int64_t most = 0;
+  for (const auto& [of, high_watermark] : by_epoch_) {
+    if (of <= epoch) most = std::max(most, high_watermark);
+  }
+  return most;
+}
+
+void PartitionModel::acknowledged(std::int64_t base_offset, const std::vector<std::string>& records,
+                                  std::int32_t epoch) {
   for (std::size_t i = 0; i < records.size(); ++i) {
     const auto offset = base_offset + static_cast<std::int64_t>(i);
     place(offset, records[i], "acknowledged");
     acked_.emplace(offset, records[i]);
   }
-  high_watermark_ = std::max(high_watermark_, base_offset + static_cast<std::int64_t>(records.size()));
+  promises_.add(epoch, base_offset + static_cast<std::int64_t>(records.size()));
 }
 
-void PartitionModel::read(std::int64_t offset, std::int64_t promised, const storage::ReadResult& answer) {
+void PartitionModel::read(std::int64_t offset, std::int32_t epoch, const Promises& promises,
+                          const storage::ReadResult& answer) {
+  const std::int64_t promised = promises.to(epoch);
   if (answer.high_watermark < promised) {
     violation(fmt::format("the high watermark fell from {} to {}", promised, answer.high_watermark));
   }
   if (answer.log_start_offset > std::max(start_maybe_, start_)) {
     violation(fmt::format("the log begins at {}, nobody deleted beyond {}", answer.log_start_offset, start_maybe_));
   }
-  high_watermark_ = std::max(high_watermark_, answer.high_watermark);
+  promises_.add(epoch, answer.high_watermark);
   if (offset < promised && answer.batches.empty())
     violation(fmt::format("nothing is read at {} below {}", offset, promised));
   std::int64_t next = -1;
@@ -68,18 +79,19 @@ void PartitionModel::read(std::int64_t offset, std::int64_t promised, const stor
     violation(fmt::format("next is {}, answered {}", next, answer.next_offset));
 }
 
-void PartitionModel::read_failed(std::int64_t offset, const Error& error) {
+void PartitionModel::read_failed(std::int64_t offset, std::int32_t epoch, const Promises& promises,
+                                 const Error& error) {
   if (error.code() == Code::kCorrupt || error.code() == Code::kInternal) {
     violation(fmt::format("reading {}: {}", offset, error.to_string()));
   }
-  if (error.code() == Code::kInvalid && offset >= start_maybe_) {
+  if (error.code() == Code::kInvalid && offset >= start_maybe_ && offset <= promises.to(epoch)) {
     violation(fmt::format("offset {} was promised: {}", offset, error.to_string()));
   }
 }
 
 void PartitionModel::finish(std::int64_t log_start, std::int64_t end) {
   if (log_start < start_) violation(fmt::format("the log begins at {}, it was deleted before {}", log_start, start_));
-  if (end < high_watermark_) violation(fmt::format("the log ends at {}, {} was promised", end, high_watermark_));
+  if (end < high_watermark()) violation(fmt::format("the log ends at {}, {} was promised", end, high_watermark()));
   for (const auto& [offset, record] : acked_) {
     if (offset < log_start) continue;
     const auto found = read_last_.find(offset);

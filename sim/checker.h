@@ -3,20 +3,42 @@
 // and ordered, the high watermark and the log start never fall, also over crashes.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "sim/world.h"
 #include "storage/api.h"
 
 namespace millrace::sim {
 
 struct Violations {
-  std::vector<std::string> found;
+  explicit Violations(World& world_in) : world(world_in) {}
   void add(std::string what) {
+    world.trace("violation", what);
     if (found.size() < 10) found.push_back(std::move(what));
   }
+  World& world;
+  std::vector<std::string> found;
+};
+
+// High watermarks that were shown, by the leader epoch of who showed them: each leader of that epoch or a later one
+// must show at least as much. A deposed leader knows less, and may say so.
+class Promises {
+ public:
+  void add(std::int32_t epoch, std::int64_t high_watermark) {
+    auto& of_epoch = by_epoch_[epoch];
+    of_epoch = std::max(of_epoch, high_watermark);
+    greatest_ = std::max(greatest_, high_watermark);
+  }
+  std::int64_t to(std::int32_t epoch) const;
+  std::int64_t greatest() const { return greatest_; }
+
+ private:
+  std::map<std::int32_t, std::int64_t> by_epoch_;
+  std::int64_t greatest_ = 0;
 };
 
 class PartitionModel {
@@ -24,11 +46,11 @@ class PartitionModel {
   PartitionModel(cluster::PartitionId id, std::string name, Violations& violations)
       : id_(id), name_(std::move(name)), violations_(violations) {}
 
-  // The records of a batch were acknowledged from `base_offset` on.
-  void acknowledged(std::int64_t base_offset, const std::vector<std::string>& records);
-  // An answer to a read from `offset` that was asked when high_watermark() was `promised`.
-  void read(std::int64_t offset, std::int64_t promised, const storage::ReadResult& answer);
-  void read_failed(std::int64_t offset, const Error& error);
+  // The records of a batch were acknowledged from `base_offset` on, by a leader of `epoch`.
+  void acknowledged(std::int64_t base_offset, const std::vector<std::string>& records, std::int32_t epoch);
+  // An answer of a leader of `epoch` to a read from `offset` that was asked when promises() was `promised`.
+  void read(std::int64_t offset, std::int32_t epoch, const Promises& promised, const storage::ReadResult& answer);
+  void read_failed(std::int64_t offset, std::int32_t epoch, const Promises& promised, const Error& error);
   // DeleteRecords: before asking, and once it was answered.
   void delete_begins(std::int64_t offset) { start_maybe_ = std::max(start_maybe_, offset); }
   void deleted_before(std::int64_t offset) { start_ = std::max(start_, offset); }
@@ -36,7 +58,9 @@ class PartitionModel {
   void finish(std::int64_t log_start, std::int64_t end);
 
   const cluster::PartitionId& id() const { return id_; }
-  std::int64_t high_watermark() const { return high_watermark_; }
+  const std::string& name() const { return name_; }
+  const Promises& promises() const { return promises_; }
+  std::int64_t high_watermark() const { return promises_.greatest(); }
   std::int64_t start_maybe() const { return start_maybe_; }
   std::size_t acks() const { return acked_.size(); }
   void violation(std::string what);
@@ -52,7 +76,7 @@ class PartitionModel {
   std::map<std::string, std::int64_t> by_record_;
   std::map<std::int64_t, std::string> acked_;
   std::map<std::int64_t, std::string> read_last_;  // of the final pass
-  std::int64_t high_watermark_ = 0;
+  Promises promises_;
   std::int64_t start_ = 0, start_maybe_ = 0;
 };
 

@@ -1,60 +1,99 @@
 #include "sim/node.h"
 
+#include <fmt/format.h>
+
 namespace millrace::sim {
+namespace {
+
+constexpr Duration kBucketTimeout = 1s;
+
+}  // namespace
+
+// In the world's place.
+template <class T, class F>
+Task<Result<T>> Bridge::cross(F job) {
+  if (!network_.passes(self_, kBucket)) {
+    const bool connected = world_.chance(50);
+    co_await sleep_for(world_.main().clock, kBucketTimeout);
+    co_return fail(connected ? Code::kTimeout : Code::kUnavailable, "the bucket cannot be reached");
+  }
+  Result<T> answer = co_await job();
+  if (!network_.passes(kBucket, self_)) {
+    co_await sleep_for(world_.main().clock, kBucketTimeout);
+    co_return fail(Code::kTimeout, "no answer of the bucket arrives");
+  }
+  co_return answer;
+}
+
+template <class T, class F>
+Task<Result<T>> Bridge::across(F job) {
+  auto there = [this, job] { return cross<T>(job); };
+  co_return co_await run_on(world_.main().executor(), there);
+}
 
 Task<Result<std::string>> Bridge::put_if_absent(std::string key, SliceChain body) {
   auto job = [this, key, body] { return bucket_.put_if_absent(key, body); };
-  co_return co_await run_on(world_.main().executor(), job);
+  co_return co_await across<std::string>(job);
 }
 Task<Result<std::string>> Bridge::put_if_match(std::string key, SliceChain body, std::string etag) {
   auto job = [this, key, body, etag] { return bucket_.put_if_match(key, body, etag); };
-  co_return co_await run_on(world_.main().executor(), job);
+  co_return co_await across<std::string>(job);
 }
 Task<Result<object::Object>> Bridge::get(std::string key) {
   auto job = [this, key] { return bucket_.get(key); };
-  co_return co_await run_on(world_.main().executor(), job);
+  co_return co_await across<object::Object>(job);
 }
 Task<Result<Slice>> Bridge::get_range(std::string key, object::ByteRange range) {
   auto job = [this, key, range] { return bucket_.get_range(key, range); };
-  co_return co_await run_on(world_.main().executor(), job);
+  co_return co_await across<Slice>(job);
 }
 Task<Result<std::optional<object::Object>>> Bridge::get_if_changed(std::string key, std::string etag) {
   auto job = [this, key, etag] { return bucket_.get_if_changed(key, etag); };
-  co_return co_await run_on(world_.main().executor(), job);
+  co_return co_await across<std::optional<object::Object>>(job);
 }
 Task<Result<void>> Bridge::remove(std::vector<std::string> keys) {
   auto job = [this, keys] { return bucket_.remove(keys); };
-  co_return co_await run_on(world_.main().executor(), job);
+  co_return co_await across<void>(job);
 }
 Task<Result<std::vector<object::Listed>>> Bridge::list(std::string prefix, std::string after, std::size_t limit) {
   auto job = [this, prefix, after, limit] { return bucket_.list(prefix, after, limit); };
-  co_return co_await run_on(world_.main().executor(), job);
+  co_return co_await across<std::vector<object::Listed>>(job);
 }
 
-Node::Node(World& world, object::Store& bucket, storage::EngineOptions engine_options)
-    : place(world.new_place()),
-      bridge(world, bucket),
-      options(engine_options),
-      random(make_seeded_random(world.random().next())) {}
+Node::Node(World& world, Network& network, object::Store& bucket, NodeOptions node_options)
+    : options(std::move(node_options)),
+      machine(options.machine),
+      host(fmt::format("broker-{}", options.broker_id)),
+      port(options.port),
+      place(world.new_place()),
+      bridge(world, network, machine, bucket),
+      peers(world, network, place->clock, machine),
+      random(make_seeded_random(world.random().next())) {
+  options.cluster.broker_id = options.broker_id;
+  options.cluster.advertised_host = host;
+  options.cluster.advertised_port = port;
+}
 
 void Node::start() { spawn_on(place->executor(), boot(*this)); }
 
+void Node::fail_to_open(Error why) {
+  error = std::move(why);
+  over = true;
+}
+
 Task<void> Node::boot(Node& node) {
-  cluster::ClusterOptions cluster_options;
-  cluster_options.snapshot_after_entries = 20;
-  auto opened = co_await cluster::open_cluster(node.place->executor(), node.place->clock, *node.random, node.bridge,
-                                               node.metrics, cluster_options);
+  const auto executor = node.place->executor();
+  auto opened = co_await cluster::open_cluster(executor, node.place->clock, *node.random, node.bridge, node.metrics,
+                                               node.options.cluster, node.options.with_peers ? &node.peers : nullptr);
   if (!opened) {
-    node.error = opened.error();
-    node.over = true;
+    node.fail_to_open(opened.error());
     co_return;
   }
   node.cluster = std::move(*opened);
-  auto engine = co_await storage::open_engine(node.place->executor(), node.place->clock, *node.random, node.bridge,
-                                              *node.cluster, node.metrics, node.options);
+  auto engine = co_await storage::open_engine(executor, node.place->clock, *node.random, node.bridge, *node.cluster,
+                                              node.metrics, node.options.engine);
   if (!engine) {
-    node.error = engine.error();
-    node.over = true;
+    node.fail_to_open(engine.error());
     co_return;
   }
   node.engine = std::move(*engine);

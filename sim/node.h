@@ -1,20 +1,23 @@
-// One incarnation of the node under test: production cluster and storage code in a Place of its own, with a bucket
-// that it reaches through the world. Once the Place is killed nothing of it runs again.
+// One process of a broker: production cluster and storage code in a Place of its own, with a bucket and with peers that
+// it reaches through the world. Once the Place is killed nothing of it runs again.
 #pragma once
 
 #include <memory>
 
 #include "cluster/api.h"
 #include "object/store.h"
+#include "sim/network.h"
 #include "sim/world.h"
 #include "storage/api.h"
 
 namespace millrace::sim {
 
-// A node's way to the bucket. Each call runs in the world, so a PUT outlives the node that sent it.
+// A process' way to the bucket. Each call runs in the world, so a PUT outlives the process that sent it. While the link
+// there is cut nothing arrives; while the link back is cut everything does, and no answer comes.
 class Bridge final : public object::Store {
  public:
-  Bridge(World& world, object::Store& bucket) : world_(world), bucket_(bucket) {}
+  Bridge(World& world, Network& network, Machine self, object::Store& bucket)
+      : world_(world), network_(network), self_(self), bucket_(bucket) {}
   Task<Result<std::string>> put_if_absent(std::string key, SliceChain body) override;
   Task<Result<std::string>> put_if_match(std::string key, SliceChain body, std::string etag) override;
   Task<Result<object::Object>> get(std::string key) override;
@@ -24,19 +27,41 @@ class Bridge final : public object::Store {
   Task<Result<std::vector<object::Listed>>> list(std::string prefix, std::string after, std::size_t limit) override;
 
  private:
+  template <class T, class F>
+  Task<Result<T>> across(F job);
+  template <class T, class F>
+  Task<Result<T>> cross(F job);
+
   World& world_;
+  Network& network_;
+  Machine self_;
   object::Store& bucket_;
 };
 
+struct NodeOptions {
+  Machine machine = 1;
+  std::int32_t broker_id = 1;
+  std::uint16_t port = 9092;
+  bool with_peers = true;
+  bool listens_early = false;  // answers peers before its log is open
+  cluster::ClusterOptions cluster;
+  storage::EngineOptions engine;
+};
+
 struct Node {
-  Node(World& world, object::Store& bucket, storage::EngineOptions engine_options);
+  Node(World& world, Network& network, object::Store& bucket, NodeOptions options);
   // Opens cluster and engine; `open` or `over` tells how it went, `error` why.
   void start();
   bool dead() const { return place->clock.dead; }
+  bool listens() const { return !dead() && cluster && (open || over || options.listens_early); }
 
+  NodeOptions options;
+  Machine machine;
+  std::string host;
+  std::uint16_t port;
   std::shared_ptr<Place> place;
   Bridge bridge;
-  storage::EngineOptions options;
+  SimPeers peers;
   std::unique_ptr<Random> random;
   Metrics metrics;
   std::unique_ptr<cluster::Cluster> cluster;
@@ -47,6 +72,7 @@ struct Node {
 
  private:
   static Task<void> boot(Node& node);
+  void fail_to_open(Error why);
 };
 
 }  // namespace millrace::sim

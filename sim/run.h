@@ -1,13 +1,13 @@
-// One simulated run: a node of production code, a faulty bucket, clients with the Java client's retry rules, crashes;
-// all decided by one seed. The second half of the story is a liveness phase: faults and crashes end, and everything
-// must be acknowledged, read back and complete within a bound of virtual time.
+// One simulated run: brokers of production code, a faulty bucket and network, clients with the Java client's retry
+// rules; all decided by one seed. The second half of the story is a liveness phase: faults and crashes end, and
+// everything must be acknowledged, read back and complete within a bound of virtual time.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "storage/api.h"
+#include "sim/variant.h"
 
 namespace millrace::sim {
 
@@ -16,16 +16,23 @@ struct RunReport {
   std::uint64_t hash = 0;  // of all events, with their times
   std::uint64_t events = 0;
   std::uint64_t acks = 0, crashes = 0, faults = 0;
+  int brokers = 0;
   std::vector<std::string> violations;
 };
 
-RunReport run_seed(std::uint64_t seed, storage::Sabotage sabotage);
+struct RunOptions {
+  Variant variant;
+  std::string scenario;  // a name of scenarios.h, or nothing for the random story
+  int brokers = 0;       // 0: the seed decides
+  bool log = false;      // what the brokers log, and each event of the simulation with its virtual time
+};
+RunReport run_seed(std::uint64_t seed, const RunOptions& options);
 
 // Runs each seed twice in a process of its own (killed nodes are never destroyed, so memory is given back that way).
 struct Campaign {
   std::uint64_t first_seed = 1;
   std::uint64_t seeds = 100;
-  storage::Sabotage sabotage = storage::Sabotage::kNone;
+  RunOptions run;
   bool stop_at_first = false;
   bool verbose = false;
 };
@@ -35,7 +42,5 @@ struct CampaignReport {
 };
 // Prints each violation with the command that replays it.
 CampaignReport run_campaign(const Campaign& campaign);
-
-const char* name_of(storage::Sabotage sabotage);
 
 }  // namespace millrace::sim

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+
 namespace millrace::sim {
 namespace {
 
+constexpr std::int64_t kMillion = 1'000'000;
 constexpr std::int64_t kWallBegin = 1'750'000'000'000'000;  // microseconds; some day in 2025
 
 // Where killed places and their timers rest, undestroyed, until the process ends.
@@ -16,18 +19,30 @@ void bury(T thing) {
 
 }  // namespace
 
-SteadyTime SimClock::now() const { return world_.now_; }
+Duration SimClock::drifted(SteadyTime at) const { return (at - begin_) / kMillion * drift_ppm; }
+
+SteadyTime SimClock::now() const { return world_.now_ + steady_skew + drifted(world_.now_); }
 
 std::int64_t SimClock::wall_us() const {
-  return kWallBegin +
-         std::chrono::duration_cast<std::chrono::microseconds>(world_.now_.time_since_epoch() + skew).count();
+  const Duration since = world_.now_.time_since_epoch() + skew + drifted(world_.now_);
+  return kWallBegin + std::chrono::duration_cast<std::chrono::microseconds>(since).count();
+}
+
+// The first moment of the world at which this clock shows `own`.
+SteadyTime SimClock::world_time_of(SteadyTime own) const {
+  const Duration ahead = own - now();
+  if (ahead <= Duration::zero()) return world_.now_;
+  if (ahead > std::chrono::hours(1000)) return SteadyTime::max();
+  SteadyTime at = world_.now_ + ahead - ahead / (kMillion + drift_ppm) * drift_ppm;
+  while (at + steady_skew + drifted(at) < own) at += 1us;
+  return at;
 }
 
 Clock::TimerId SimClock::call_at(SteadyTime when, std::move_only_function<void()> action) {
   const TimerId id = ++world_.last_timer_;
-  when = std::max(when, world_.now_);
-  world_.timers_.emplace(std::pair(when, id), World::Timer{this, std::move(action)});
-  world_.timer_times_.emplace(id, when);
+  const SteadyTime at = world_time_of(when);
+  world_.timers_.emplace(std::pair(at, id), World::Timer{this, std::move(action)});
+  world_.timer_times_.emplace(id, at);
   return id;
 }
 
@@ -38,6 +53,8 @@ bool SimClock::cancel(TimerId id) {
   world_.timer_times_.erase(when);
   return true;
 }
+
+Place::Place(World& world) : clock(world, world.now()), work(boost::asio::make_work_guard(context)) {}
 
 void World::add_place(std::shared_ptr<Place>& place) {
   place = std::make_shared<Place>(*this);
@@ -68,10 +85,17 @@ void World::kill(Place& place) {
   places_.erase(at);
 }
 
+void World::pause(Place& place, Duration duration) {
+  trace("pause");
+  place.clock.paused_until = std::max(place.clock.paused_until, now_ + duration);
+  main_->clock.call_at(place.clock.paused_until, [this] { trace("resume"); });
+}
+
 bool World::run_one() {
   const std::size_t first = random_->below(places_.size());
   for (std::size_t i = 0; i < places_.size(); ++i) {
     const auto place = places_[(first + i) % places_.size()];
+    if (place->clock.paused_until > now_) continue;
     if (place->handlers >= place->die_at) {
       kill(*place);
       return true;
@@ -86,11 +110,17 @@ bool World::run_one() {
 
 bool World::advance(SteadyTime limit) {
   if (timers_.empty() || timers_.begin()->first.first > limit) return false;
-  now_ = timers_.begin()->first.first;
-  auto action = std::move(timers_.begin()->second.action);
-  timer_times_.erase(timers_.begin()->first.second);
-  timers_.erase(timers_.begin());
-  action();
+  auto timer = timers_.extract(timers_.begin());
+  now_ = timer.key().first;
+  const Clock::TimerId id = timer.key().second;
+  if (const SteadyTime later = timer.mapped().owner->paused_until; later > now_) {
+    timer.key() = {later, id};
+    timers_.insert(std::move(timer));
+    timer_times_[id] = later;
+    return true;
+  }
+  timer_times_.erase(id);
+  timer.mapped().action();
   return true;
 }
 
@@ -111,6 +141,7 @@ void World::trace(std::string_view what, std::string_view detail) {
   mix({reinterpret_cast<const char*>(&ns), sizeof ns});
   mix(what);
   mix(detail);
+  if (log_events_) LOG_INFO(what, {"ms", ns / 1'000'000 - 3'600'000}, {"of", std::string(detail)});
 }
 
 }  // namespace millrace::sim

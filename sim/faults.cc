@@ -1,0 +1,132 @@
+#include "sim/faults.h"
+
+namespace millrace::sim {
+namespace {
+
+constexpr Duration kPauseMax = 40s;
+constexpr Duration kCutMax = 15s;
+constexpr Duration kDownMax = 60s;
+constexpr Duration kStoreStormMax = 10s;
+
+void draw_bucket_faults(Stage& stage) {
+  World& world = stage.world;
+  auto& faults = stage.bucket.options();
+  const auto some = [&](double most) {
+    return world.below(2) ? most * static_cast<double>(world.below(100)) / 100 : 0.0;
+  };
+  faults.lost_request = some(0.05);
+  faults.lost_reply = some(0.05);
+  faults.late_apply = some(0.05);
+  faults.duplicate = some(0.05);
+  faults.conflict = some(0.1);
+  faults.slow = some(0.1);
+  faults.latency_min = 1ms;
+  faults.latency_max = Duration(5ms * (1 + world.below(20)));
+  faults.timeout = 1s;
+  faults.slow_max = 2s;
+  faults.late_max = 20s;
+}
+
+void draw_fleet(Stage& stage, int brokers) {
+  World& world = stage.world;
+  auto& options = stage.fleet.options();
+  options.brokers = world.chance(40) ? 1 : static_cast<int>(2 + world.below(4));
+  if (brokers > 0) options.brokers = brokers;
+  options.crashes = world.chance(options.brokers == 1 ? 90 : 60);
+  options.drift_ppm_max = world.chance(30) ? 50'000 : 0;
+  options.wall_skew_max = world.chance(50) ? std::chrono::hours(1) : 0h;
+}
+
+Task<void> heal_later(Stage& stage, Machine one, Machine other, Duration after) {
+  co_await stage.wait(after);
+  stage.network.heal(one, other);
+}
+
+void cut(Stage& stage, Machine one, Machine other, Duration most) {
+  const auto way = stage.world.below(3);
+  if (way != 0) stage.network.cut(one, other);
+  if (way != 1) stage.network.cut(other, one);
+  spawn_on(stage.world.main().executor(), heal_later(stage, one, other, stage.world.up_to(most)));
+}
+
+Task<void> store_storm(Stage& stage, Duration lasts) {
+  const double before = stage.bucket.options().conflict;
+  stage.bucket.options().conflict = 0.9;
+  co_await stage.wait(lasts);
+  if (stage.clients.storming()) stage.bucket.options().conflict = before;
+}
+
+Task<void> hold_down(Stage& stage, std::int32_t broker, Duration lasts) {
+  stage.fleet.hold_down(broker);
+  if (const auto node = stage.fleet.broker(broker)) stage.fleet.kill(*node);
+  co_await stage.wait(lasts);
+  stage.fleet.release(broker);
+}
+
+void pause(Stage& stage, Node& node) { stage.world.pause(*node.place, stage.world.up_to(kPauseMax)); }
+
+void jump_clock(Stage& stage, Node& node) { node.place->clock.skew += stage.world.up_to(2h) - Duration(1h); }
+
+void cut_links(Stage& stage, Node& node) {
+  const auto others = stage.fleet.alive();
+  const bool from_all = stage.world.chance(40);
+  const auto one = others[stage.world.below(others.size())];
+  for (const auto& other : others) {
+    if (other->machine != node.machine && (from_all || other == one)) cut(stage, node.machine, other->machine, kCutMax);
+  }
+}
+
+void hurt(Stage& stage, const std::shared_ptr<Node>& node, bool Weather::* kind) {
+  const auto executor = stage.world.main().executor();
+  if (kind == &Weather::pauses) pause(stage, *node);
+  if (kind == &Weather::clock_jumps) jump_clock(stage, *node);
+  if (kind == &Weather::bucket_cuts) cut(stage, node->machine, kBucket, kCutMax);
+  if (kind == &Weather::link_cuts) cut_links(stage, *node);
+  if (kind == &Weather::client_cuts) cut(stage, kClients, node->machine, kCutMax);
+  if (kind == &Weather::twins) stage.fleet.start_twin(node->options.broker_id);
+  if (kind == &Weather::mass_kills) stage.fleet.kill_all();
+  if (kind == &Weather::store_storms) spawn_on(executor, store_storm(stage, stage.world.up_to(kStoreStormMax)));
+  if (kind == &Weather::long_downs)
+    spawn_on(executor, hold_down(stage, node->options.broker_id, stage.world.up_to(kDownMax)));
+}
+
+constexpr bool Weather::* kKinds[] = {&Weather::pauses,     &Weather::clock_jumps,  &Weather::bucket_cuts,
+                                      &Weather::link_cuts,  &Weather::client_cuts,  &Weather::twins,
+                                      &Weather::mass_kills, &Weather::store_storms, &Weather::long_downs};
+
+}  // namespace
+
+Weather draw_weather(Stage& stage, int brokers) {
+  World& world = stage.world;
+  draw_fleet(stage, brokers);
+  draw_bucket_faults(stage);
+  auto& network = stage.network.weather();
+  network.delay_max = Duration(1ms * (1 + world.below(30)));
+  network.lost_percent = world.chance(50) ? world.below(4) : 0;
+  network.late_percent = world.chance(30) ? world.below(3) : 0;
+  Weather weather;
+  const bool alone = stage.fleet.options().brokers == 1;
+  if (!alone) weather.storm = Duration(1s * (25 + world.below(20)));
+  weather.between_faults = Duration(1s * (2 + world.below(8)));
+  for (auto kind : kKinds) weather.*kind = world.chance(alone ? 15 : 30);
+  return weather;
+}
+
+Task<void> make_trouble(Stage& stage, Weather weather) {
+  std::vector<bool Weather::*> kinds;
+  for (auto kind : kKinds) {
+    if (weather.*kind) kinds.push_back(kind);
+  }
+  while (!kinds.empty() && stage.clients.storming()) {
+    co_await stage.wait(stage.world.up_to(weather.between_faults));
+    const auto nodes = stage.fleet.alive();
+    if (nodes.empty() || !stage.clients.storming()) continue;
+    const auto node = nodes[stage.world.below(nodes.size())];
+    const auto kind = kinds[stage.world.below(kinds.size())];
+    stage.world.trace("fault", node->host);
+    ++stage.faults;
+    hurt(stage, node, kind);
+  }
+}
+
+}  // namespace millrace::sim

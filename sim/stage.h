@@ -1,0 +1,37 @@
+// Stage: all that a run needs, put together: the world, the bucket with its faults, the network, the brokers, the
+// clients and what the checkers found. Stories (run.cc, scenarios.cc) play on it and end with `calm_and_check`.
+#pragma once
+
+#include "object/faulty_store.h"
+#include "object/memory_store.h"
+#include "sim/clients.h"
+#include "sim/fleet.h"
+#include "sim/network.h"
+#include "sim/variant.h"
+#include "sim/world.h"
+
+namespace millrace::sim {
+
+struct Stage {
+  Stage(std::uint64_t seed, Variant variant);
+
+  Clock& clock() { return world.main().clock; }
+  Task<void> wait(Duration duration) { return sleep_for(clock(), duration); }
+  // True once `holds`; false when that took longer than `patience`.
+  Task<bool> until(std::function<bool()> holds, Duration patience);
+  // Faults end and the dead return; within a bound of virtual time all is acknowledged. Then every process is started
+  // anew, from the bucket alone, and everything is read back.
+  Task<void> calm_and_check();
+
+  Variant variant;
+  World world;
+  Violations violations;
+  object::MemoryStore memory;
+  object::FaultyStore bucket;
+  Network network;
+  Fleet fleet;
+  Clients clients;
+  std::uint64_t faults = 0;  // of the injector
+};
+
+}  // namespace millrace::sim
