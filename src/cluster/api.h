@@ -21,6 +21,7 @@
 #include "base/strong.h"
 #include "base/task.h"
 #include "base/uuid.h"
+#include "cluster/description.h"
 #include "cluster/peers.h"
 #include "cluster/records.h"
 #include "cluster/state.h"
@@ -49,12 +50,6 @@ struct ClusterOptions {
   std::uint64_t snapshot_after_entries = 10'000;
   std::uint64_t snapshot_after_bytes = 64 << 20;
   std::uint64_t snapshot_at_stop_after_entries = 1'000;
-};
-
-// The WAL of an incarnation that is over.
-struct FencedWal {
-  std::int32_t broker_id = 0;
-  Incarnation incarnation;
 };
 
 class Cluster {
@@ -88,7 +83,10 @@ class Cluster {
   virtual Task<Result<void>> prove_live() = 0;
   // WALs which this process shall read, seal and declare recovered: of its own previous incarnations, and, as the
   // controller, of brokers that are gone. Not those on a disk of another broker (rule 21).
-  virtual std::vector<FencedWal> to_recover() const = 0;
+  virtual std::vector<WalId> to_recover() const = 0;
+
+  // The cluster as its controller sees it; as this broker does when that one does not answer within a second.
+  virtual Task<ClusterDescription> describe() = 0;
 
   // This process appends to the metadata log; the others ask it.
   virtual bool is_controller() const = 0;
@@ -97,6 +95,14 @@ class Cluster {
 
   // True once commit() answers kFenced for ever; changed() is pulsed when that happens.
   virtual bool fenced() const = 0;
+  // It was fenced because it was not heard for too long: a new incarnation is welcome.
+  virtual bool fenced_for_silence() const = 0;
+
+  // Has this broker's partitions moved to others and waits until it leads none, there is nobody else, or `deadline`.
+  // Answers how many it still leads.
+  virtual Task<std::size_t> drain(SteadyTime deadline) = 0;
+  // Ends this incarnation by its own word, so that nobody waits for it. After everything else has ended.
+  virtual Task<void> leave(SteadyTime deadline) = 0;
 
   // Ends background work. Does not unregister: the next start fences this incarnation.
   virtual Task<void> stop() = 0;

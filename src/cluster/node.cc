@@ -229,8 +229,10 @@ Task<Result<void>> ClusterNode::append(std::vector<Record> records, bool& lost) 
 
 void ClusterNode::fence(Error error) {
   if (fenced_) return;
-  LOG_ERROR("cluster.fenced", {"broker", options_.broker_id}, {"incarnation", writer_.incarnation.value()},
-            {"reason", error.message()});
+  if (!leaving_) {
+    LOG_ERROR("cluster.fenced", {"broker", options_.broker_id}, {"incarnation", writer_.incarnation.value()},
+              {"reason", error.message()});
+  }
   fenced_ = Error(Code::kFenced, error.message());
   controls_ = false;
   changed_.pulse();

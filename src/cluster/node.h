@@ -53,6 +53,9 @@ class ClusterNode final : public Cluster {
   std::int32_t broker_id() const override { return options_.broker_id; }
   Incarnation incarnation() const override { return writer_.incarnation; }
   bool fenced() const override { return fenced_.has_value(); }
+  bool fenced_for_silence() const override;
+  Task<std::size_t> drain(SteadyTime deadline) override;
+  Task<void> leave(SteadyTime deadline) override;
   bool is_controller() const override { return controls_; }
 
   Task<Result<LogSeq>> commit(std::vector<Record> records) override;
@@ -62,8 +65,9 @@ class ClusterNode final : public Cluster {
   Task<Result<void>> alter_topic_config(Uuid topic_id, ConfigChanges changes) override;
   Task<Result<std::int64_t>> allocate_producer_id() override;
   Task<Result<Slice>> answer_peer(Slice request) override;
+  Task<ClusterDescription> describe() override;
   Task<Result<void>> prove_live() override;
-  std::vector<FencedWal> to_recover() const override;
+  std::vector<WalId> to_recover() const override;
   Task<void> stop() override;
 
  private:
@@ -115,6 +119,14 @@ class ClusterNode final : public Cluster {
   Task<void> claim_control();
   Task<Result<LogSeq>> outcome_for_peer(Promise<Result<LogSeq>> done);
 
+  // node_leave.cc
+  std::size_t partitions_led() const;
+  bool others_live() const;
+  Task<void> commit_within(std::vector<Record> records, SteadyTime deadline);
+
+  // node_describe.cc
+  ClusterDescription own_view() const;
+
   // node_controller.cc: what the controller decides
   Task<void> control_loop();
   std::vector<Record> decide() const;
@@ -126,6 +138,7 @@ class ClusterNode final : public Cluster {
   struct Heard {
     Incarnation incarnation;
     SteadyTime when;
+    LogSeq applied{};
   };
 
   Clock& clock_;
@@ -143,6 +156,7 @@ class ClusterNode final : public Cluster {
   int claims_in_vain_ = 0;               // the role was lost to another again
   std::map<std::int32_t, Heard> heard_;  // by the controller: each broker's last poll
   std::optional<Error> fenced_;
+  bool leaving_ = false;
   Event changed_;
   std::deque<Pending> queue_;
   Event work_;

@@ -101,8 +101,8 @@ void ClusterNode::assign_leaders(std::vector<Record>& batch) const {
   std::move(assignments.begin(), assignments.end(), std::back_inserter(batch));
 }
 
-std::vector<FencedWal> ClusterNode::to_recover() const {
-  std::vector<FencedWal> all;
+std::vector<WalId> ClusterNode::to_recover() const {
+  std::vector<WalId> all;
   for (const auto& [id, broker] : state().brokers()) {
     const bool own = id == options_.broker_id;
     if (!own && (!controls_ || broker.is_live())) continue;

@@ -276,6 +276,8 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
     answer.status = PeerStatus::kOtherCluster;
   } else if (const auto* suspect = std::get_if<PeerSuspect>(&request.what)) {
     answer.status = judge_controller(*suspect);
+  } else if (std::holds_alternative<PeerDescribe>(request.what)) {
+    answer.description = own_view();
   } else if (!controls_) {
     answer.status = PeerStatus::kNotController;
   } else if (auto* registration = std::get_if<PeerRegister>(&request.what)) {
@@ -297,7 +299,7 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
     const auto poll = std::get<PeerPoll>(request.what);
     const auto broker = state().brokers().find(poll.broker_id);
     const bool current = broker != state().brokers().end() && broker->second.current == poll.incarnation;
-    if (current) heard_[poll.broker_id] = {poll.incarnation, clock_.now()};
+    if (current) heard_[poll.broker_id] = {poll.incarnation, clock_.now(), poll.applied};
     const SteadyTime deadline = clock_.now() + kPollPatience;
     while (controls_ && !stopping() && state().applied() <= poll.applied && clock_.now() < deadline) {
       co_await changed_.wait_until(clock_, deadline);

@@ -13,7 +13,7 @@ constexpr std::uint8_t kPeerVersion = 1;
 constexpr std::uint8_t kErrorCodeMax = static_cast<std::uint8_t>(Code::kInternal);
 constexpr std::uint8_t kCommitted = 0xff;  // in the place of an error code
 
-enum class Kind : std::uint8_t { kRegister = 0, kCommit = 1, kPoll = 2, kSuspect = 3 };
+enum class Kind : std::uint8_t { kRegister = 0, kCommit = 1, kPoll = 2, kSuspect = 3, kDescribe = 4 };
 
 std::unexpected<Error> corrupt(std::string_view what) {
   return fail(Code::kCorrupt, "peer message " + std::string(what));
@@ -65,8 +65,8 @@ std::string encode_peer_request(const PeerRequest& request) {
     out.zigzag(poll->broker_id);
     wire::put_number(out, poll->incarnation);
     wire::put_number(out, poll->applied);
-  } else {
-    out.uvarint(std::get<PeerSuspect>(request.what).controller_epoch);
+  } else if (const auto* suspect = std::get_if<PeerSuspect>(&request.what)) {
+    out.uvarint(suspect->controller_epoch);
   }
   return bytes;
 }
@@ -100,6 +100,8 @@ Result<PeerRequest> decode_peer_request(std::string_view bytes) {
     request.what = poll;
   } else if (kind == Kind::kSuspect) {
     request.what = PeerSuspect{in.uvarint64()};
+  } else if (kind == Kind::kDescribe) {
+    request.what = PeerDescribe{};
   } else {
     return corrupt("is of an unknown kind");
   }
@@ -120,6 +122,8 @@ std::string encode_peer_answer(const PeerAnswer& answer) {
     if (commit) wire::put_number(out, *commit);
     if (!commit) wire::put_string(out, commit.error().message());
   }
+  out.u8(answer.description ? 1 : 0);
+  if (answer.description) put_description(out, *answer.description);
   return bytes;
 }
 
@@ -144,6 +148,9 @@ Result<PeerAnswer> decode_peer_answer(std::string_view bytes) {
       return corrupt("has an unknown error code");
     }
   }
+  const std::uint8_t described = in.u8();
+  if (described > 1) return corrupt("has an unknown part");
+  if (described == 1) answer.description = get_description(in);
   if (!in.ok() || !in.at_end()) return corrupt("has a wrong length");
   return answer;
 }

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/result.h"
+#include "cluster/description.h"
 #include "cluster/records.h"
 
 namespace millrace::cluster {
@@ -31,9 +33,11 @@ struct PeerPoll {
 struct PeerSuspect {
   std::uint64_t controller_epoch = 0;
 };
+// "What does the cluster look like?" Any broker answers.
+struct PeerDescribe {};
 struct PeerRequest {
   Uuid cluster_id;
-  std::variant<PeerRegister, PeerCommit, PeerPoll, PeerSuspect> what;
+  std::variant<PeerRegister, PeerCommit, PeerPoll, PeerSuspect, PeerDescribe> what;
 };
 
 enum class PeerStatus : std::uint8_t { kOk = 0, kNotController = 1, kOtherCluster = 2, kControllerHeard = 3 };
@@ -41,8 +45,9 @@ enum class PeerStatus : std::uint8_t { kOk = 0, kNotController = 1, kOtherCluste
 struct PeerAnswer {
   PeerStatus status = PeerStatus::kOk;
   std::uint64_t controller_epoch = 0;
-  LogSeq applied;                       // the controller's
-  std::vector<Result<LogSeq>> commits;  // one for a Register, one for each batch of a Commit
+  LogSeq applied;                                 // the controller's
+  std::vector<Result<LogSeq>> commits;            // one for a Register, one for each batch of a Commit
+  std::optional<ClusterDescription> description;  // of a Describe
 };
 
 std::string encode_peer_request(const PeerRequest& request);

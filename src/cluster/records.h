@@ -24,6 +24,13 @@ struct PartitionId {
   auto operator<=>(const PartitionId&) const = default;
 };
 
+// Brokers that registered in one entry share the incarnation's number: only both together name a WAL.
+struct WalId {
+  std::int32_t broker_id = 0;
+  Incarnation incarnation;
+  auto operator<=>(const WalId&) const = default;
+};
+
 enum class WalKind : std::uint8_t { kBucket = 0, kDisk = 1 };  // rule 21
 
 using ConfigChanges = std::map<std::string, std::optional<std::string>>;  // nullopt: back to the default

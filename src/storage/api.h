@@ -120,7 +120,15 @@ class Watch {
 };
 
 // For the simulation alone: breaks one safeguard, to show that its checkers see the difference.
-enum class Sabotage { kNone, kAckBeforeDurable, kAckOutOfOrder, kForgetProducers };
+enum class Sabotage {
+  kNone,
+  kAckBeforeDurable,
+  kAckOutOfOrder,         // not prefix-ack
+  kForgetProducers,       // rule 17
+  kAckLostSlot,           // rule 15: goes on though another's bytes are in its slot
+  kAckDuplicatesEarly,    // rule 16
+  kReleaseBeforeDurable,  // rule 10
+};
 
 struct EngineOptions {
   Duration linger = 5ms;                 // longest wait of a batch for company once PUTs are in flight

@@ -163,13 +163,12 @@ void EngineImpl::end_leadership(const std::shared_ptr<LedPartition>& partition) 
 
 void EngineImpl::forget_past_slots() {
   if (past_.size() == 0) return;
-  std::map<Incarnation, SlotNumber> floors;
-  for (const auto& [id, broker] : parts_.cluster.state().brokers()) {
-    for (const auto& [number, incarnation] : broker.incarnations) floors[number] = incarnation.floor;
-  }
-  past_.forget_below([&floors](Incarnation incarnation) -> std::optional<SlotNumber> {
-    const auto floor = floors.find(incarnation);
-    return floor == floors.end() ? std::nullopt : std::optional(floor->second);
+  const auto& brokers = parts_.cluster.state().brokers();
+  past_.forget_below([&brokers](const cluster::WalId& wal) -> std::optional<SlotNumber> {
+    const auto broker = brokers.find(wal.broker_id);
+    if (broker == brokers.end()) return std::nullopt;
+    const auto incarnation = broker->second.incarnations.find(wal.incarnation);
+    return incarnation == broker->second.incarnations.end() ? std::nullopt : std::optional(incarnation->second.floor);
   });
 }
 

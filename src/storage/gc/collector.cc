@@ -74,7 +74,7 @@ Task<Result<void>> Collector::apply_retention() {
     const auto retention_bytes = number_of(topic->configs, "retention.bytes", -1);
     for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
       const auto& partition = topic->partitions[i];
-      if (partition.extents.empty() || partition.leader_incarnation != parts_.cluster.incarnation()) continue;
+      if (partition.extents.empty() || partition.leader_broker != parts_.cluster.broker_id()) continue;
       const auto from = retained_from(partition, 0, now_ms, retention_ms, retention_bytes);
       if (from > partition.log_start_offset) record.starts.push_back({{topic_id, static_cast<std::int32_t>(i)}, from});
     }

@@ -10,8 +10,7 @@
 namespace millrace::storage {
 namespace {
 
-constexpr int kReadAttempts = 12;
-constexpr Duration kMetadataWait = 20ms;  // for one that was not there; doubled each time
+constexpr int kReadAttempts = 8;
 
 }  // namespace
 
@@ -24,9 +23,9 @@ bool LedPartition::refresh() {
   leads_ = current && !deleted && current->leader_broker == parts_.cluster.broker_id() &&
            current->leader_incarnation == parts_.cluster.incarnation() && current->leader_epoch == log.epoch();
   if (current) log.raise_log_start(current->log_start_offset);
-  // Past leaders' batches that became objects: theirs to compact, ours to read.
-  if (leads_ && current->registered_end() > log.registered_end() && current->registered_end() <= term_base)
-    log.registered(current->registered_end());
+  // Objects serve all that is registered, whoever compacted it, and also when this process never learned that its own
+  // Register was committed.
+  if (leads_ && current->registered_end() > log.registered_end()) log.registered(current->registered_end());
   if (!current) deleted = true;
   if (led_before && !leads_) wake_watchers();
   return leads_;
@@ -68,7 +67,7 @@ std::expected<AppendTicket, AppendRefusal> LedPartition::append(Slice batch) {
   if (appended->duplicate) {
     parts_.metrics.duplicates.Increment();
     // Rule 16: answered when the original is.
-    if (appended->slot) {
+    if (appended->slot && parts_.options.sabotage != Sabotage::kAckDuplicatesEarly) {
       ticket.durable = parts_.slots[*appended->slot].durable;
     } else {
       ticket.durable.set(Result<void>());
@@ -135,21 +134,20 @@ Task<Result<ReadResult>> LedPartition::read_from(std::shared_ptr<LedPartition> s
     }
     // 3. Rule 18: a 404 below a known end means that the place moved (compaction, retention), never the log's end.
     if (last->code() != Code::kNotFound) break;
-    co_await wait_for_metadata(self, attempt);
+    Result<void> current = co_await look_again(self, attempt);
+    if (!current) co_return fail(Code::kUnavailable, current.error().message());
   }
   if (last->code() == Code::kNotFound) last = Error(Code::kCorrupt, last->message());
   co_return fail(std::move(*last).with(fmt::format("reading offset {}", offset)));
 }
 
 // The entry that says where the batches are now was committed before they went, but this broker may not have read it.
-Task<void> LedPartition::wait_for_metadata(std::shared_ptr<LedPartition> self, int attempt) {
-  auto& parts = self->parts_;
-  if (attempt == 0 || parts.cluster.state().applied().value() != self->seen_) {
+Task<Result<void>> LedPartition::look_again(std::shared_ptr<LedPartition> self, int attempt) {
+  if (attempt == 0 || self->parts_.cluster.state().applied().value() != self->seen_) {
     co_await yield_now();
-    co_return;
+    co_return Result<void>();
   }
-  const SteadyTime deadline = parts.clock.now() + kMetadataWait * (1 << std::min(attempt, 6));
-  co_await parts.cluster.changed().wait_until(parts.clock, deadline);
+  co_return co_await self->parts_.cluster.prove_live();
 }
 
 Task<Result<void>> LedPartition::load(std::shared_ptr<LedPartition> self, TailPlan plan, ReadResult& out) {

@@ -43,7 +43,7 @@ class LedPartition final : public Partition, public LivePartition, public std::e
   const cluster::PartitionState* state() const { return parts_.cluster.state().partition(LivePartition::id); }
   static Task<Result<ReadResult>> read_from(std::shared_ptr<LedPartition> self, std::int64_t offset,
                                             std::size_t max_bytes, bool first_whole);
-  static Task<void> wait_for_metadata(std::shared_ptr<LedPartition> self, int attempt);
+  static Task<Result<void>> look_again(std::shared_ptr<LedPartition> self, int attempt);
   static Task<Result<void>> load(std::shared_ptr<LedPartition> self, TailPlan plan, ReadResult& out);
   static Task<Result<std::optional<TimedOffset>>> search_time(std::shared_ptr<LedPartition> self,
                                                               std::int64_t timestamp_ms);

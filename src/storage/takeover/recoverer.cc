@@ -35,7 +35,7 @@ Task<Result<void>> Recoverer::recover_all() {
   co_return result;
 }
 
-Task<Result<void>> Recoverer::recover(cluster::FencedWal wal) {
+Task<Result<void>> Recoverer::recover(cluster::WalId wal) {
   const auto& brokers = parts_.cluster.state().brokers();
   const auto broker = brokers.find(wal.broker_id);
   if (broker == brokers.end()) co_return Result<void>();
@@ -64,7 +64,7 @@ Task<Result<void>> Recoverer::recover(cluster::FencedWal wal) {
 
 // Rule 12: of the partitions that it leads now, the end of the current epoch's batches below the seal. (What lies below
 // the floor is in objects, which the state machine looks at.)
-cluster::RecoveredRecord Recoverer::ends_of(const cluster::FencedWal& wal, const RecoveredWal& read) const {
+cluster::RecoveredRecord Recoverer::ends_of(const cluster::WalId& wal, const RecoveredWal& read) const {
   const auto& state = parts_.cluster.state();
   const auto leads = [&wal](const cluster::PartitionState& partition) {
     return partition.leader_broker == wal.broker_id && partition.leader_incarnation == wal.incarnation;

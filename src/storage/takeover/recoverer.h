@@ -18,8 +18,8 @@ class Recoverer {
   Task<void> run(Event& stopping);
 
  private:
-  Task<Result<void>> recover(cluster::FencedWal wal);
-  cluster::RecoveredRecord ends_of(const cluster::FencedWal& wal, const RecoveredWal& read) const;
+  Task<Result<void>> recover(cluster::WalId wal);
+  cluster::RecoveredRecord ends_of(const cluster::WalId& wal, const RecoveredWal& read) const;
 
   EngineParts& parts_;
   Executor executor_;

@@ -121,8 +121,7 @@ Result<Takeover::Wals> Takeover::wals_of(const std::vector<Opening>& openings) c
                                 past.incarnation.value(), past.end_offset));
       }
       const auto& incarnation = broker->second.incarnations.at(past.incarnation);
-      Wal& wal = wals[past.incarnation];
-      wal.broker_id = past.broker_id;
+      Wal& wal = wals[{past.broker_id, past.incarnation}];
       wal.from = incarnation.floor;
       wal.to = std::max(wal.to, past.last_slot.next());
     }
@@ -137,9 +136,9 @@ Task<Result<void>> Takeover::read(Wals& wals) {
                           parts_.store,
                           parts_.cluster.incarnation(),
                           parts_.options.put_unknown_deadline};
-  for (auto& [incarnation, wal] : wals) {
+  for (auto& [id, wal] : wals) {
     if (wal.from >= wal.to) continue;
-    CO_TRY(wal.slots, co_await read_wal(context, wal.broker_id, incarnation, wal.from, wal.to));
+    CO_TRY(wal.slots, co_await read_wal(context, id.broker_id, id.incarnation, wal.from, wal.to));
     for (const auto& slot : wal.slots) {
       for (const auto& group : slot.groups) wal.groups[group.partition].emplace_back(&slot, &group);
     }
@@ -185,7 +184,7 @@ Result<void> Takeover::open(Opening& opening, const Wals& wals) {
 Result<void> Takeover::replay(PartitionLog& log, const Opening& opening, const Wals& wals) {
   const std::int64_t now_ms = parts_.clock.wall_ms();
   for (const auto& past : opening.past) {
-    const auto wal = wals.find(past.incarnation);
+    const auto wal = wals.find({past.broker_id, past.incarnation});
     const auto held = wal->second.groups.find(opening.id);
     if (held == wal->second.groups.end()) continue;
     for (const auto& [slot, group] : held->second) {

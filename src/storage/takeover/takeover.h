@@ -40,12 +40,11 @@ class Takeover {
   };
   using SlotsOfWal = std::map<PartitionId, std::vector<std::pair<const RecoveredSlot*, const SlotGroup*>>>;
   struct Wal {
-    std::int32_t broker_id = 0;
     SlotNumber from, to;
     std::vector<RecoveredSlot> slots;
     SlotsOfWal groups;
   };
-  using Wals = std::map<Incarnation, Wal>;
+  using Wals = std::map<cluster::WalId, Wal>;
 
   std::vector<Opening> assigned() const;
   Task<Result<void>> open_some(std::vector<Opening> openings);

@@ -158,7 +158,8 @@ Task<void> Committer::put(SlotRef ref, SliceChain body) {
   auto result = co_await object::create_object(store_, clock_, random_, key, std::move(body), options);
   if (core_.over()) co_return;
   // Rule 15: whatever else it was, this WAL is over. The late PUT may still land; recovery decides about it.
-  if (result.outcome != object::CreateOutcome::kCreated) {
+  const bool sabotaged = sabotage_ == Sabotage::kAckLostSlot && result.outcome == object::CreateOutcome::kLost;
+  if (result.outcome != object::CreateOutcome::kCreated && !sabotaged) {
     const char* why = result.outcome == object::CreateOutcome::kLost      ? "the slot holds another writer's bytes"
                       : result.outcome == object::CreateOutcome::kDeleted ? "the slot was deleted under its writer"
                       : result.outcome == object::CreateOutcome::kRefused ? "the bucket refuses the slot"

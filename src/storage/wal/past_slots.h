@@ -25,7 +25,8 @@ class PastSlots {
 
   // The same ref for the same slot as long as it is held.
   SlotRef add(const SlotPlace& place) {
-    const auto [at, fresh] = by_address_[place.address.incarnation].try_emplace(place.address.slot, next_);
+    const cluster::WalId wal{place.address.broker_id, place.address.incarnation};
+    const auto [at, fresh] = by_address_[wal].try_emplace(place.address.slot, next_);
     if (fresh) {
       places_.emplace(next_++, place);
       bytes_ += place.object_size;
@@ -36,7 +37,7 @@ class PastSlots {
     const auto at = places_.find(ref);
     return at == places_.end() ? nullptr : &at->second;
   }
-  // `floor_of` answers the first slot of an incarnation that is still needed, nothing when none is.
+  // `floor_of` answers the first slot of a WAL that is still needed, nothing when none is.
   template <class FloorOf>
   void forget_below(FloorOf floor_of) {
     for (auto wal = by_address_.begin(); wal != by_address_.end();) {
@@ -58,7 +59,7 @@ class PastSlots {
   SlotRef next_ = kFirst;
   std::uint64_t bytes_ = 0;
   std::unordered_map<SlotRef, SlotPlace> places_;
-  std::map<Incarnation, std::map<SlotNumber, SlotRef>> by_address_;
+  std::map<cluster::WalId, std::map<SlotNumber, SlotRef>> by_address_;
 };
 
 }  // namespace millrace::storage
