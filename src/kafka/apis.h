@@ -31,10 +31,16 @@ enum class ApiKey : std::int16_t {
   kInitProducerId = 22,
   kOffsetForLeaderEpoch = 23,
   kDescribeConfigs = 32,
+  kDescribeLogDirs = 35,
   kCreatePartitions = 37,
   kDeleteGroups = 42,
+  kElectLeaders = 43,
   kIncrementalAlterConfigs = 44,
+  kAlterPartitionReassignments = 45,
+  kListPartitionReassignments = 46,
+  kDescribeQuorum = 55,
   kDescribeCluster = 60,
+  kUnregisterBroker = 64,
   kDescribeTopicPartitions = 75,
 };
 
@@ -77,10 +83,16 @@ inline constexpr Api kApis[] = {
     {ApiKey::kInitProducerId, "InitProducerId", 0, 5, 0, 2},
     {ApiKey::kOffsetForLeaderEpoch, "OffsetForLeaderEpoch", 2, 4, 2, 4},
     {ApiKey::kDescribeConfigs, "DescribeConfigs", 1, 4, 1, 4},
+    {ApiKey::kDescribeLogDirs, "DescribeLogDirs", 1, 5, 1, 2},
     {ApiKey::kCreatePartitions, "CreatePartitions", 0, 3, 0, 2},
     {ApiKey::kDeleteGroups, "DeleteGroups", 0, 2, 0, 2},
+    {ApiKey::kElectLeaders, "ElectLeaders", 0, 2, 0, 2},
     {ApiKey::kIncrementalAlterConfigs, "IncrementalAlterConfigs", 0, 1, 0, 1},
+    {ApiKey::kAlterPartitionReassignments, "AlterPartitionReassignments", 0, 1, 0, 0},
+    {ApiKey::kListPartitionReassignments, "ListPartitionReassignments", 0, 0, 0, 0},
+    {ApiKey::kDescribeQuorum, "DescribeQuorum", 0, 2, 0, 0},
     {ApiKey::kDescribeCluster, "DescribeCluster", 0, 2, 0, 0},
+    {ApiKey::kUnregisterBroker, "UnregisterBroker", 0, 0, 0, 0},
     {ApiKey::kDescribeTopicPartitions, "DescribeTopicPartitions", 0, 0, 0, 0},
 };
 

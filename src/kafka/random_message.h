@@ -39,7 +39,7 @@ class RandomMessage : public Walk {
   bool boolean(bool) override { return random_.below(2) == 1; }
   std::int64_t integer(std::int64_t, int bits) override {
     const auto value = static_cast<std::int64_t>(random_.next());
-    return random_.below(2) == 0 ? value % 100 : value >> (64 - bits);
+    return random_.below(2) == 0 ? value % 100 : value >> (64 - std::abs(bits));
   }
   std::string_view text(std::string_view, Kind) override {
     const std::size_t size = random_.below(8) == 0 ? 100 + random_.below(200) : random_.below(12);

@@ -34,6 +34,7 @@ class Walk {
   virtual void begin_struct(const std::type_info& type) = 0;
   virtual void end_struct() = 0;
   virtual bool boolean(bool value) = 0;
+  // `bits` of an unsigned one are negative.
   virtual std::int64_t integer(std::int64_t value, int bits) = 0;
   virtual std::string_view text(std::string_view value, Kind kind) = 0;
   virtual Slice records(const Slice& value) = 0;
@@ -96,7 +97,7 @@ class Walker {
     if constexpr (std::is_same_v<T, bool>) {
       field = walk_.boolean(field);
     } else if constexpr (std::is_integral_v<T>) {
-      field = static_cast<T>(walk_.integer(field, static_cast<int>(sizeof(T) * 8)));
+      field = static_cast<T>(walk_.integer(field, static_cast<int>(sizeof(T) * 8) * (std::is_signed_v<T> ? 1 : -1)));
     } else if constexpr (std::is_same_v<T, Uuid>) {
       field = walk_.uuid(field);
     } else if constexpr (std::is_same_v<T, Slice>) {

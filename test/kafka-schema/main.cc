@@ -66,7 +66,7 @@ class FieldLister : public Walk {
   }
   std::int64_t integer(std::int64_t value, int bits) override {
     default_is(std::to_string(value));
-    print(fmt::format("int{}", bits));
+    print(bits > 0 ? fmt::format("int{}", bits) : fmt::format("uint{}", -bits));
     return value;
   }
   std::string_view text(std::string_view value, Kind kind) override {
