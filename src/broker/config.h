@@ -37,6 +37,8 @@ struct BrokerConfig {
   std::int32_t offsets_retention_minutes = 7 * 24 * 60;
   std::int64_t offsets_retention_check_interval_ms = 600'000;
   std::int32_t offset_metadata_max_bytes = 4096;
+  // What DescribeLogDirs calls the place of the log: the bucket. Not a setting of its own.
+  std::string log_place = "bucket";
 };
 
 using BrokerConfigField =

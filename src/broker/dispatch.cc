@@ -129,10 +129,17 @@ constexpr Row kRows[] = {
     {ApiKey::kInitProducerId, run<kafka::InitProducerIdRequest, init_producer_id>},
     {ApiKey::kOffsetForLeaderEpoch, run<kafka::OffsetForLeaderEpochRequest, offset_for_leader_epoch>},
     {ApiKey::kDescribeConfigs, run<kafka::DescribeConfigsRequest, describe_configs>},
+    {ApiKey::kDescribeLogDirs, run<kafka::DescribeLogDirsRequest, describe_log_dirs>},
     {ApiKey::kCreatePartitions, run<kafka::CreatePartitionsRequest, create_partitions>},
     {ApiKey::kDeleteGroups, run<kafka::DeleteGroupsRequest, delete_groups>},
+    {ApiKey::kElectLeaders, run<kafka::ElectLeadersRequest, elect_leaders>},
     {ApiKey::kIncrementalAlterConfigs, run<kafka::IncrementalAlterConfigsRequest, incremental_alter_configs>},
+    {ApiKey::kAlterPartitionReassignments,
+     run<kafka::AlterPartitionReassignmentsRequest, alter_partition_reassignments>},
+    {ApiKey::kListPartitionReassignments, run<kafka::ListPartitionReassignmentsRequest, list_partition_reassignments>},
+    {ApiKey::kDescribeQuorum, run<kafka::DescribeQuorumRequest, describe_quorum>},
     {ApiKey::kDescribeCluster, run<kafka::DescribeClusterRequest, describe_cluster>},
+    {ApiKey::kUnregisterBroker, run<kafka::UnregisterBrokerRequest, unregister_broker>},
     {ApiKey::kDescribeTopicPartitions, run<kafka::DescribeTopicPartitionsRequest, describe_topic_partitions>},
 };
 

@@ -109,10 +109,22 @@ Task<std::expected<Uuid, Topics::Refusal>> Topics::create(std::string name, std:
   co_return std::unexpected(Refusal{code_of_change(created.error()), created.error().message()});
 }
 
-std::optional<Topics::Leader> Topics::leader_of(const cluster::TopicState& topic, std::int32_t partition) const {
+Topics::Placement Topics::placement_of(const cluster::TopicState& topic, std::int32_t partition) const {
   const auto& state = topic.partitions[static_cast<std::size_t>(partition)];
-  if (!state.leader_broker) return std::nullopt;
-  return Leader{*state.leader_broker, state.leader_epoch};
+  Placement out;
+  out.epoch = state.leader_epoch;
+  out.replica = state.leader_broker.value_or(state.last_leader);
+  const auto broker = cluster_.state().brokers().find(out.replica);
+  const bool live = broker != cluster_.state().brokers().end() && broker->second.is_live();
+  if (live && state.leader_broker) out.leader = out.replica;
+  out.offline = out.replica >= 0 && !live;
+  return out;
+}
+
+std::optional<Topics::Leader> Topics::leader_of(const cluster::TopicState& topic, std::int32_t partition) const {
+  const Placement placement = placement_of(topic, partition);
+  if (placement.leader < 0) return std::nullopt;
+  return Leader{placement.leader, placement.epoch};
 }
 
 std::expected<storage::Partition*, ErrorCode> Topics::led_partition(const cluster::TopicState* topic,

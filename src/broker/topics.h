@@ -45,7 +45,15 @@ class Topics {
                                          const std::map<std::string, std::string>& configs) const;
   Task<std::expected<Uuid, Refusal>> create(std::string name, std::int32_t partitions,
                                             std::map<std::string, std::string> configs);
-  // The leader that clients should talk to, with its address; nothing while there is none.
+  // Where a partition is: the broker that leads it, or led it last, is its one replica.
+  struct Placement {
+    std::int32_t leader = -1;  // -1: nobody that lives
+    std::int32_t epoch = -1;
+    std::int32_t replica = -1;
+    bool offline = false;  // that broker is fenced
+  };
+  Placement placement_of(const cluster::TopicState& topic, std::int32_t partition) const;
+  // The leader that clients should talk to; nothing while there is none that lives.
   struct Leader {
     std::int32_t broker = -1;
     std::int32_t epoch = -1;

@@ -22,10 +22,25 @@ inline constexpr std::int32_t kAllGroupOperations = operation_bits({3, 6, 8, 10,
 
 inline std::int16_t wire(kafka::ErrorCode code) { return kafka::to_wire(code); }
 
-// Calls f(id, BrokerState) for each broker that can be talked to.
+// Calls f(id, BrokerState) for each broker that can be talked to: those that are fenced are not listed (KIP-631).
 template <class F>
-void for_each_broker(const cluster::Cluster& cluster, F f) {
-  for (const auto& [id, broker] : cluster.state().brokers()) f(id, broker);
+void for_each_live_broker(const cluster::Cluster& cluster, F f) {
+  for (const auto& [id, broker] : cluster.state().brokers()) {
+    if (broker.is_live()) f(id, broker);
+  }
+}
+
+inline std::optional<std::string> rack_of(const cluster::BrokerState& broker) {
+  if (broker.rack.empty()) return std::nullopt;
+  return broker.rack;
+}
+
+// Any broker takes a controller's requests, so while there is none this one will do.
+inline std::int32_t controller_to_show(const cluster::Cluster& cluster) {
+  const auto& state = cluster.state();
+  const auto controller = state.brokers().find(state.controller_id());
+  const bool there = controller != state.brokers().end() && controller->second.is_live();
+  return there ? controller->first : cluster.broker_id();
 }
 
 }  // namespace millrace::broker

@@ -22,13 +22,13 @@ kafka::DescribeClusterResponse describe_cluster(Services& services, const Caller
   }
   response.endpoint_type = kBrokerEndpoints;
   response.cluster_id = services.cluster.cluster_id().to_string();
-  response.controller_id = services.cluster.broker_id();
+  response.controller_id = controller_to_show(services.cluster);
   if (request.include_cluster_authorized_operations) response.cluster_authorized_operations = kAllClusterOperations;
-  for_each_broker(services.cluster, [&](std::int32_t id, const cluster::BrokerState& broker) {
-    std::optional<std::string> rack;
-    if (!broker.rack.empty()) rack = broker.rack;
-    response.brokers.push_back({id, broker.host, broker.port, std::move(rack), false});
-  });
+  for (const auto& [id, broker] : services.cluster.state().brokers()) {
+    const bool fenced = !broker.is_live();
+    if (fenced && !request.include_fenced_brokers) continue;  // KIP-1073
+    response.brokers.push_back({id, broker.host, broker.port, rack_of(broker), fenced});
+  }
   return response;
 }
 

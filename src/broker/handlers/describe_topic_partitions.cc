@@ -14,16 +14,12 @@ kafka::DescribeTopicPartitionsResponse::DescribeTopicPartitionsResponsePartition
     const Services& services, const cluster::TopicState& topic, std::int32_t index) {
   kafka::DescribeTopicPartitionsResponse::DescribeTopicPartitionsResponsePartition out;
   out.partition_index = index;
-  const auto leader = services.topics.leader_of(topic, index);
-  if (leader) {
-    out.leader_id = leader->broker;
-    out.leader_epoch = leader->epoch;
-    out.replica_nodes = {leader->broker};
-    out.isr_nodes = {leader->broker};
-  } else {
-    out.error_code = wire(ErrorCode::kLeaderNotAvailable);
-    out.leader_id = -1;
-  }
+  const auto placement = services.topics.placement_of(topic, index);
+  if (placement.leader < 0) out.error_code = wire(ErrorCode::kLeaderNotAvailable);
+  out.leader_id = placement.leader;
+  out.leader_epoch = placement.epoch;
+  if (placement.replica >= 0) out.replica_nodes = out.isr_nodes = {placement.replica};
+  if (placement.offline) out.offline_replicas = {placement.replica};
   out.eligible_leader_replicas.emplace();
   out.last_known_elr.emplace();
   return out;

@@ -70,7 +70,13 @@ bool diverges(const FetchPartition& asked, const storage::Partition& partition, 
 Task<Outcome> read_one(Fetch& fetch, FetchPartition& asked, std::size_t room, bool first) {
   Outcome outcome;
   outcome.data.partition_index = asked.partition;
-  const auto led = fetch.led(asked);
+  auto led = fetch.led(asked);
+  // Rule 19: another broker may lead it and have more. Only one that is certain to lead says what is there.
+  if (led && asked.fetch_offset > (*led)->high_watermark()) {
+    const Result<void> proved = co_await fetch.services.cluster.prove_live();
+    led = fetch.led(asked);
+    if (led && !proved) led = std::unexpected(ErrorCode::kNotLeaderOrFollower);
+  }
   if (!led) {
     set_error(outcome, led.error());
     co_return outcome;

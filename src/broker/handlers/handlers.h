@@ -42,13 +42,22 @@ kafka::DescribeClusterResponse describe_cluster(Services&, const Caller&, const 
 kafka::DescribeTopicPartitionsResponse describe_topic_partitions(Services&, const Caller&,
                                                                  const kafka::DescribeTopicPartitionsRequest&);
 
+Task<kafka::AlterPartitionReassignmentsResponse> alter_partition_reassignments(
+    Services&, Caller, kafka::AlterPartitionReassignmentsRequest);
+kafka::ListPartitionReassignmentsResponse list_partition_reassignments(Services&, const Caller&,
+                                                                       const kafka::ListPartitionReassignmentsRequest&);
+kafka::ElectLeadersResponse elect_leaders(Services&, const Caller&, const kafka::ElectLeadersRequest&);
+Task<kafka::DescribeQuorumResponse> describe_quorum(Services&, Caller, kafka::DescribeQuorumRequest);
+Task<kafka::UnregisterBrokerResponse> unregister_broker(Services&, Caller, kafka::UnregisterBrokerRequest);
+kafka::DescribeLogDirsResponse describe_log_dirs(Services&, const Caller&, const kafka::DescribeLogDirsRequest&);
+
 Task<kafka::FindCoordinatorResponse> find_coordinator(Services&, Caller, kafka::FindCoordinatorRequest);
 Task<kafka::JoinGroupResponse> join_group(Services&, Caller, kafka::JoinGroupRequest);
 Task<kafka::SyncGroupResponse> sync_group(Services&, Caller, kafka::SyncGroupRequest);
 kafka::HeartbeatResponse heartbeat(Services&, const Caller&, const kafka::HeartbeatRequest&);
 kafka::LeaveGroupResponse leave_group(Services&, const Caller&, const kafka::LeaveGroupRequest&);
 Task<kafka::OffsetCommitResponse> offset_commit(Services&, Caller, kafka::OffsetCommitRequest);
-kafka::OffsetFetchResponse offset_fetch(Services&, const Caller&, const kafka::OffsetFetchRequest&);
+Task<kafka::OffsetFetchResponse> offset_fetch(Services&, Caller, kafka::OffsetFetchRequest);
 kafka::DescribeGroupsResponse describe_groups(Services&, const Caller&, const kafka::DescribeGroupsRequest&);
 kafka::ListGroupsResponse list_groups(Services&, const Caller&, const kafka::ListGroupsRequest&);
 Task<kafka::DeleteGroupsResponse> delete_groups(Services&, Caller, kafka::DeleteGroupsRequest);

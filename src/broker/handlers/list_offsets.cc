@@ -1,4 +1,5 @@
-// ListOffsets: offsets by time, and the special ones (negative timestamps).
+// ListOffsets: offsets by time, and the special ones (negative timestamps). What is the newest, only a broker can say
+// that proved after the request arrived that it still leads (rule 19).
 #include <set>
 
 #include "broker/errors.h"
@@ -31,6 +32,11 @@ std::int16_t first_version_of(std::int64_t special) {
   }
 }
 
+// The start of a log only grows, and the rest says nothing.
+bool needs_proof(std::int64_t timestamp) {
+  return timestamp >= 0 || timestamp == kLatest || timestamp == kMaxTimestamp;
+}
+
 void set_timed(ListOffsetsPartitionResponse& out, const Result<std::optional<storage::TimedOffset>>& found) {
   if (!found) {
     out.error_code = wire(code_of_read(found.error()));
@@ -48,8 +54,8 @@ void set_offset(ListOffsetsPartitionResponse& out, const storage::Partition& par
 }
 
 Task<ListOffsetsPartitionResponse> look_up(Services& services, const Caller& caller, const cluster::TopicState* topic,
-                                           kafka::ListOffsetsRequest::ListOffsetsPartition asked,
-                                           std::int8_t isolation) {
+                                           kafka::ListOffsetsRequest::ListOffsetsPartition asked, std::int8_t isolation,
+                                           bool proved) {
   ListOffsetsPartitionResponse out;
   out.partition_index = asked.partition_index;
   const auto led = services.topics.led_partition(topic, asked.partition_index, asked.current_leader_epoch);
@@ -60,6 +66,10 @@ Task<ListOffsetsPartitionResponse> look_up(Services& services, const Caller& cal
   storage::Partition& partition = **led;
   if (asked.timestamp < kEarliestPendingUpload || caller.version < first_version_of(asked.timestamp)) {
     out.error_code = wire(ErrorCode::kUnsupportedVersion);
+    co_return out;
+  }
+  if (!proved && needs_proof(asked.timestamp)) {
+    out.error_code = wire(ErrorCode::kNotLeaderOrFollower);
     co_return out;
   }
   const std::int64_t end =
@@ -86,12 +96,16 @@ Task<ListOffsetsPartitionResponse> look_up(Services& services, const Caller& cal
 Task<kafka::ListOffsetsResponse> list_offsets(Services& services, Caller caller, kafka::ListOffsetsRequest request) {
   kafka::ListOffsetsResponse response;
   std::set<std::pair<std::string_view, std::int32_t>> seen, repeated;
+  bool ask_proof = false;
   for (const auto& topic : request.topics) {
     for (const auto& partition : topic.partitions) {
       const std::pair key(topic.name, partition.partition_index);
       if (!seen.insert(key).second) repeated.insert(key);
+      ask_proof |= needs_proof(partition.timestamp);
     }
   }
+  Result<void> proved;
+  if (ask_proof) proved = co_await services.cluster.prove_live();
   for (const auto& asked : request.topics) {
     auto& out = response.topics.emplace_back();
     out.name = std::string(asked.name);
@@ -105,7 +119,7 @@ Task<kafka::ListOffsetsResponse> list_offsets(Services& services, Caller caller,
       }
       const auto* topic = services.topics.find(asked.name);
       ListOffsetsPartitionResponse answer =
-          co_await look_up(services, caller, topic, partition, request.isolation_level);
+          co_await look_up(services, caller, topic, partition, request.isolation_level, proved.has_value());
       if (caller.version < kEpochSince) answer.leader_epoch = -1;
       response.topics.back().partitions.push_back(answer);
     }

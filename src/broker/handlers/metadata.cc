@@ -26,16 +26,12 @@ kafka::MetadataResponse::MetadataResponseTopic described(const Services& service
   for (std::size_t i = 0; i < state.partitions.size(); ++i) {
     auto& partition = topic.partitions[i];
     partition.partition_index = static_cast<std::int32_t>(i);
-    const auto leader = services.topics.leader_of(state, partition.partition_index);
-    if (leader) {
-      partition.leader_id = leader->broker;
-      partition.leader_epoch = leader->epoch;
-      partition.replica_nodes = {leader->broker};
-      partition.isr_nodes = {leader->broker};
-    } else {
-      partition.error_code = wire(ErrorCode::kLeaderNotAvailable);
-      partition.leader_id = -1;
-    }
+    const auto placement = services.topics.placement_of(state, partition.partition_index);
+    if (placement.leader < 0) partition.error_code = wire(ErrorCode::kLeaderNotAvailable);
+    partition.leader_id = placement.leader;
+    partition.leader_epoch = placement.epoch;
+    if (placement.replica >= 0) partition.replica_nodes = partition.isr_nodes = {placement.replica};
+    if (placement.offline) partition.offline_replicas = {placement.replica};
   }
   return topic;
 }
@@ -44,13 +40,11 @@ kafka::MetadataResponse::MetadataResponseTopic described(const Services& service
 
 Task<kafka::MetadataResponse> metadata(Services& services, Caller caller, kafka::MetadataRequest request) {
   kafka::MetadataResponse response;
-  for_each_broker(services.cluster, [&](std::int32_t id, const cluster::BrokerState& broker) {
-    std::optional<std::string> rack;
-    if (!broker.rack.empty()) rack = broker.rack;
-    response.brokers.push_back({id, broker.host, broker.port, std::move(rack)});
+  for_each_live_broker(services.cluster, [&](std::int32_t id, const cluster::BrokerState& broker) {
+    response.brokers.push_back({id, broker.host, broker.port, rack_of(broker)});
   });
   response.cluster_id = services.cluster.cluster_id().to_string();
-  response.controller_id = services.cluster.broker_id();  // any broker takes controller requests, as with KRaft
+  response.controller_id = controller_to_show(services.cluster);
   if (request.include_cluster_authorized_operations) response.cluster_authorized_operations = kAllClusterOperations;
   const bool operations = request.include_topic_authorized_operations;
 

@@ -38,11 +38,19 @@ Partition failed(std::int32_t index, ErrorCode code) {
   return out;
 }
 
+// Rule 19: without the proof another broker may coordinate the group by now and have newer offsets.
+std::expected<const coord::Offsets*, ErrorCode> offsets_of(const Services& services, std::string_view group,
+                                                           const Result<void>& proved) {
+  if (!proved) return std::unexpected(ErrorCode::kNotCoordinator);
+  return services.coordinator.offsets(group);
+}
+
 kafka::OffsetFetchResponse::OffsetFetchResponseGroup fetch_group(
-    Services& services, std::int16_t version, const kafka::OffsetFetchRequest::OffsetFetchRequestGroup& asked) {
+    Services& services, std::int16_t version, const Result<void>& proved,
+    const kafka::OffsetFetchRequest::OffsetFetchRequestGroup& asked) {
   kafka::OffsetFetchResponse::OffsetFetchResponseGroup out;
   out.group_id = std::string(asked.group_id);
-  const auto offsets = services.coordinator.offsets(asked.group_id);
+  const auto offsets = offsets_of(services, asked.group_id, proved);
   if (!offsets) {
     out.error_code = wire(offsets.error());
     return out;
@@ -83,9 +91,9 @@ kafka::OffsetFetchResponse::OffsetFetchResponseGroup fetch_group(
   return out;
 }
 
-void fetch_single(Services& services, std::int16_t version, const kafka::OffsetFetchRequest& request,
-                  kafka::OffsetFetchResponse& response) {
-  const auto offsets = services.coordinator.offsets(request.group_id);
+void fetch_single(Services& services, std::int16_t version, const Result<void>& proved,
+                  const kafka::OffsetFetchRequest& request, kafka::OffsetFetchResponse& response) {
+  const auto offsets = offsets_of(services, request.group_id, proved);
   if (!offsets) {
     response.error_code = wire(offsets.error());
     // Version 1 has no place for it but the partitions.
@@ -123,15 +131,16 @@ void fetch_single(Services& services, std::int16_t version, const kafka::OffsetF
 
 }  // namespace
 
-kafka::OffsetFetchResponse offset_fetch(Services& services, const Caller& caller,
-                                        const kafka::OffsetFetchRequest& request) {
+Task<kafka::OffsetFetchResponse> offset_fetch(Services& services, Caller caller, kafka::OffsetFetchRequest request) {
   kafka::OffsetFetchResponse response;
+  const Result<void> proved = co_await services.cluster.prove_live();
   if (caller.version < kOffsetFetchBatchedSince) {
-    fetch_single(services, caller.version, request, response);
-    return response;
+    fetch_single(services, caller.version, proved, request, response);
+    co_return response;
   }
-  for (const auto& group : request.groups) response.groups.push_back(fetch_group(services, caller.version, group));
-  return response;
+  for (const auto& group : request.groups)
+    response.groups.push_back(fetch_group(services, caller.version, proved, group));
+  co_return response;
 }
 
 }  // namespace millrace::broker
