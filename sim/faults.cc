@@ -76,6 +76,20 @@ void cut_links(Stage& stage, Node& node) {
   }
 }
 
+// Not a fault of anybody: an administrator, or a balancer, moves some partitions.
+void move_partitions(Stage& stage, Node& asked) {
+  const auto& models = stage.clients.models();
+  std::vector<cluster::Record> records;
+  for (auto some = models.empty() ? 0 : 1 + stage.world.below(4); some > 0; --some) {
+    const auto& model = models[stage.world.below(models.size())];
+    if (model->gone) continue;
+    const auto brokers = static_cast<std::uint64_t>(stage.fleet.options().brokers);
+    const auto to = static_cast<std::int32_t>(1 + stage.world.below(brokers));
+    records.emplace_back(cluster::MovePartitionRecord{model->id(), to});
+  }
+  if (!records.empty()) asked.commit(std::move(records));
+}
+
 void hurt(Stage& stage, const std::shared_ptr<Node>& node, bool Weather::* kind) {
   const auto executor = stage.world.main().executor();
   if (kind == &Weather::pauses) pause(stage, *node);
@@ -84,15 +98,16 @@ void hurt(Stage& stage, const std::shared_ptr<Node>& node, bool Weather::* kind)
   if (kind == &Weather::link_cuts) cut_links(stage, *node);
   if (kind == &Weather::client_cuts) cut(stage, kClients, node->machine, kCutMax);
   if (kind == &Weather::twins) stage.fleet.start_twin(node->options.broker_id);
+  if (kind == &Weather::moves) move_partitions(stage, *node);
   if (kind == &Weather::mass_kills) stage.fleet.kill_all();
   if (kind == &Weather::store_storms) spawn_on(executor, store_storm(stage, stage.world.up_to(kStoreStormMax)));
   if (kind == &Weather::long_downs)
     spawn_on(executor, hold_down(stage, node->options.broker_id, stage.world.up_to(kDownMax)));
 }
 
-constexpr bool Weather::* kKinds[] = {&Weather::pauses,     &Weather::clock_jumps,  &Weather::bucket_cuts,
-                                      &Weather::link_cuts,  &Weather::client_cuts,  &Weather::twins,
-                                      &Weather::mass_kills, &Weather::store_storms, &Weather::long_downs};
+constexpr bool Weather::* kKinds[] = {
+    &Weather::pauses, &Weather::clock_jumps, &Weather::bucket_cuts,  &Weather::link_cuts,  &Weather::client_cuts,
+    &Weather::twins,  &Weather::mass_kills,  &Weather::store_storms, &Weather::long_downs, &Weather::moves};
 
 }  // namespace
 
@@ -109,6 +124,7 @@ Weather draw_weather(Stage& stage, int brokers) {
   if (!alone) weather.storm = Duration(1s * (25 + world.below(20)));
   weather.between_faults = Duration(1s * (2 + world.below(8)));
   for (auto kind : kKinds) weather.*kind = world.chance(alone ? 15 : 30);
+  weather.moves |= !alone && world.chance(50);
   return weather;
 }
 

@@ -76,6 +76,15 @@ Node::Node(World& world, Network& network, object::Store& bucket, NodeOptions no
 
 void Node::start() { spawn_on(place->executor(), boot(*this)); }
 
+void Node::commit(std::vector<cluster::Record> records) {
+  if (cluster) spawn_on(place->executor(), ask(*this, std::move(records)));
+}
+
+Task<void> Node::ask(Node& node, std::vector<cluster::Record> records) {
+  const auto done = co_await node.cluster->commit(std::move(records));
+  (void)done;  // whoever asked looks at the state
+}
+
 void Node::fail_to_open(Error why) {
   error = std::move(why);
   over = true;

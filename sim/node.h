@@ -52,6 +52,8 @@ struct Node {
   Node(World& world, Network& network, object::Store& bucket, NodeOptions options);
   // Opens cluster and engine; `open` or `over` tells how it went, `error` why.
   void start();
+  // Asks its cluster to commit something.
+  void commit(std::vector<cluster::Record> records);
   bool dead() const { return place->clock.dead; }
   bool listens() const { return !dead() && cluster && (open || over || options.listens_early); }
 
@@ -72,6 +74,7 @@ struct Node {
 
  private:
   static Task<void> boot(Node& node);
+  static Task<void> ask(Node& node, std::vector<cluster::Record> records);
   void fail_to_open(Error why);
 };
 

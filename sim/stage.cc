@@ -6,7 +6,8 @@ Stage::Stage(std::uint64_t seed, Variant which)
     : variant(std::move(which)),
       world(seed),
       violations(world),
-      bucket(memory, world.main().executor(), world.main().clock, world.random(), {}),
+      broken(world, memory, variant.store),
+      bucket(broken, world.main().executor(), world.main().clock, world.random(), {}),
       network(world),
       fleet(world, network, bucket, violations, variant),
       clients(world, network, fleet, violations) {

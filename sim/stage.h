@@ -4,6 +4,7 @@
 
 #include "object/faulty_store.h"
 #include "object/memory_store.h"
+#include "sim/broken_store.h"
 #include "sim/clients.h"
 #include "sim/fleet.h"
 #include "sim/network.h"
@@ -27,6 +28,7 @@ struct Stage {
   World world;
   Violations violations;
   object::MemoryStore memory;
+  BrokenStore broken;
   object::FaultyStore bucket;
   Network network;
   Fleet fleet;

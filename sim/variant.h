@@ -1,17 +1,29 @@
-// Variants of the system under test: sound code, or one safeguard broken, to show that the checkers see the difference.
+// Variants of the system under test: sound code on a sound bucket, or one safeguard taken away, to show that the
+// checkers see the difference, or that nothing rests on it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "sim/broken_store.h"
 #include "storage/api.h"
 
 namespace millrace::sim {
 
+enum class Expect { kHolds, kCaught };
+
 struct Variant {
   std::string name = "none";
+  std::string what = "everything as it should be";
+  Expect expect = Expect::kHolds;
+  std::uint64_t within = 0;  // so many seeds it must be caught, or hold
   storage::Sabotage sabotage = storage::Sabotage::kNone;
-  bool sound() const { return name == "none"; }
+  StoreBreak store = StoreBreak::kNone;
+  bool deaf = false;     // brokers' logs do not hear of fences in the metadata (deaf_cluster.h)
+  int brokers = 0;       // that show it best; 0: the seed decides
+  std::string scenario;  // that shows it best; none: the random story
+  bool sound() const { return expect == Expect::kHolds; }
 };
 
 // The sound one first.
