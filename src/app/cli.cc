@@ -30,7 +30,7 @@ struct FlagSetting {
 };
 constexpr FlagSetting kFlagSettings[] = {
     {"--bucket", "bucket", "file://DIR[?sync=on|off], s3://BUCKET/PREFIX[?region=..&endpoint=..] or mem:"},
-    {"--wal", "wal", "bucket, or disk:PATH for a WAL on a local disk or a volume that one host mounts at a time"},
+    {"--wal", "wal.place", "bucket, or disk:PATH for a WAL on a local disk or a volume that one host mounts at a time"},
     {"--roles", "roles", "comma-separated: broker, cdc, sql"},
     {"--node-id", "node.id", "this broker's id"},
     {"--cache-dir", "cache.dir", "local files that can be rebuilt from the bucket"},

@@ -33,14 +33,13 @@ constexpr Known kKnown[] = {
     {"log.format", "text", "text or json, on stderr."},
     {"log.level", "info", "debug, info, warn or error."},
     {"connectors", "", "Debezium connector files (JSON), comma-separated, run by the cdc role."},
-    {"wal", "bucket",
+    {"wal.place", "bucket",
      "Where acknowledged records lie until they are in data objects: bucket, or disk:PATH (a directory of this process "
      "alone; lower latency, but they are lost with the disk)."},
     {"wal.drain", "",
      "PATH of a disk that an earlier start used as --wal disk:PATH: its records are read and moved to the bucket."},
     {"wal.lost", "",
-     "Incarnations, comma-separated, whose WAL lay on a disk that is gone for good: what only that disk held is given "
-     "up."},
+     "BROKER.INCARNATION, comma-separated: WALs that lay on a disk that is gone for good; what only it held is given up."},
     {"wal.segment.bytes", "67108864", "Size of the files of a WAL on a disk."},
     {"wal.cut.interval.ms", "1", "Least time between two slots under load; the first after a pause never waits."},
     {"wal.linger.ms", "5", "Longest wait of a batch for company while PUTs are in flight."},

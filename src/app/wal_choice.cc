@@ -34,18 +34,31 @@ bool is_default(const Config& config, std::string_view name) {
 
 // The PATH of disk:PATH; nothing for the bucket.
 Result<std::optional<std::string>> disk_path(const Config& config) {
-  const std::string& wal = config.get("wal");
+  const std::string& wal = config.get("wal.place");
   if (wal == "bucket") return std::nullopt;
   if (!wal.starts_with(kDiskPrefix)) {
-    return fail(Code::kInvalid,
-                fmt::format("{}: there is no WAL '{}'; it is bucket or disk:PATH", origin_of(config, "wal"), wal));
+    return fail(Code::kInvalid, fmt::format("{}: there is no WAL '{}'; it is bucket or disk:PATH",
+                                            origin_of(config, "wal.place"), wal));
   }
   std::string path = wal.substr(kDiskPrefix.size());
   if (path.empty()) {
     return fail(Code::kInvalid, fmt::format("{}: disk: needs the path of a directory, as disk:/var/lib/millrace-wal",
-                                            origin_of(config, "wal")));
+                                            origin_of(config, "wal.place")));
   }
   return path;
+}
+
+// BROKER.INCARNATION, as the error says it that asks for wal.lost.
+Result<cluster::WalId> wal_of_text(const std::string& text) {
+  std::int32_t broker = 0;
+  std::uint64_t incarnation = 0;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, broker);
+  if (first.ec == std::errc() && first.ptr != end && *first.ptr == '.') {
+    const auto second = std::from_chars(first.ptr + 1, end, incarnation);
+    if (second.ec == std::errc() && second.ptr == end) return cluster::WalId{broker, cluster::Incarnation(incarnation)};
+  }
+  return fail(Code::kInvalid, fmt::format("wal.lost: '{}' is no WAL; it is BROKER.INCARNATION, as 1.27", text));
 }
 
 }  // namespace
@@ -56,13 +69,8 @@ Result<WalChoice> choose_wal(const Config& config, Random& random) {
   TRY(const auto segment, config.get_int("wal.segment.bytes", 1 << 20, 1LL << 30));
   choice.options.segment_bytes = disk::whole_blocks(static_cast<std::uint64_t>(segment));
   for (const auto& text : config.get_list("wal.lost")) {
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) {
-      return fail(Code::kInvalid,
-                  fmt::format("wal.lost = '{}' must be numbers of incarnations", config.get("wal.lost")));
-    }
-    choice.options.lost.emplace_back(number);
+    TRY(const auto wal, wal_of_text(text));
+    choice.options.lost.push_back(wal);
   }
   const std::string& drain = config.get("wal.drain");
   if (path && !drain.empty()) {
@@ -77,7 +85,6 @@ Result<WalChoice> choose_wal(const Config& config, Random& random) {
 
 void tune_for_disk(const Config& config, storage::EngineOptions& options) {
   options.idle_puts_per_second_max = 1e6;
-  if (is_default(config, "wal.linger.ms")) options.linger = 1ms;
   if (is_default(config, "wal.cut.interval.ms")) options.cut_interval = 500us;
 }
 

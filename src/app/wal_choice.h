@@ -1,6 +1,6 @@
-// Where the log's WAL goes by the settings `wal`, `wal.drain`, `wal.lost` and `wal.segment.bytes`: the bucket itself,
-// or a disk in front of it (disk/wal_store.h). Checked before the bucket is touched; the directory is held from then
-// on.
+// Where the log's WAL goes by the settings `wal.place` (--wal), `wal.drain`, `wal.lost` and `wal.segment.bytes`: the
+// bucket itself, or a disk in front of it (disk/wal_store.h). Checked before the bucket is touched; the directory is
+// held from then on.
 #pragma once
 
 #include <memory>

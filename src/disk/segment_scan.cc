@@ -68,7 +68,7 @@ class FrameReader {
   Slice window_;
 };
 
-using Lost = std::vector<cluster::Incarnation>;
+using Lost = std::vector<cluster::WalId>;
 
 Task<Result<void>> scan_segment(WalDisk& disk, WalCore& core, DiskFile file, const Lost& lost, Scanned& scanned) {
   CO_TRY_VOID(co_await disk.sync(file.name));
@@ -85,7 +85,8 @@ Task<Result<void>> scan_segment(WalDisk& disk, WalCore& core, DiskFile file, con
                                                file.name, header->volume.to_string(), disk.volume().to_string()));
   }
   scanned.sequence_max = std::max(scanned.sequence_max, header->sequence);
-  if (std::find(lost.begin(), lost.end(), header->incarnation) != lost.end()) co_return Result<void>();
+  const cluster::WalId wal{header->broker_id, header->incarnation};
+  if (std::find(lost.begin(), lost.end(), wal) != lost.end()) co_return Result<void>();
   FrameReader reader(disk, file, header->nonce);
   for (;;) {
     CO_TRY(const auto records, co_await reader.next());
@@ -102,11 +103,11 @@ Task<Result<void>> scan_segment(WalDisk& disk, WalCore& core, DiskFile file, con
   }
   CO_TRY(const auto beyond, co_await reader.frame_beyond_the_end());
   if (beyond) {
-    co_return fail(
-        Code::kCorrupt,
-        fmt::format("segment {} of incarnation {} is damaged at {}: a later frame is there, at {}. Restore the "
-                    "directory, or give up what no data object holds yet with --set wal.lost={}",
-                    file.name, header->incarnation.value(), reader.end(), *beyond, header->incarnation.value()));
+    co_return fail(Code::kCorrupt,
+                   fmt::format("segment {0} is damaged at {1}: a later frame is there, at {2}. Restore the directory, "
+                               "or give up what no data object "
+                               "holds yet with --set wal.lost={3}.{4}",
+                               file.name, reader.end(), *beyond, wal.broker_id, wal.incarnation.value()));
   }
   co_return co_await disk.sync(file.name);
 }
@@ -124,7 +125,7 @@ std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
   return number;
 }
 
-Task<Result<Scanned>> scan_segments(WalDisk& disk, WalCore& core, const std::vector<cluster::Incarnation>& lost) {
+Task<Result<Scanned>> scan_segments(WalDisk& disk, WalCore& core, const std::vector<cluster::WalId>& lost) {
   Scanned scanned;
   CO_TRY(const auto files, co_await disk.list());
   for (const auto& file : files) {

@@ -18,8 +18,8 @@ struct Scanned {
   std::size_t segments = 0, frames = 0;
 };
 
-// Adds to `core` what is found, but for incarnations that are given up. All must outlive the Task.
-Task<Result<Scanned>> scan_segments(WalDisk& disk, WalCore& core, const std::vector<cluster::Incarnation>& lost);
+// Adds to `core` what is found, but for WALs that are given up. All must outlive the Task.
+Task<Result<Scanned>> scan_segments(WalDisk& disk, WalCore& core, const std::vector<cluster::WalId>& lost);
 
 // <number>.wal, and back.
 std::string segment_name(std::uint64_t number);

@@ -51,8 +51,8 @@ std::optional<Placement> WalCore::find(const SlotAddress& address) const {
   return slot->second;
 }
 
-bool WalCore::holds_any_of(std::int32_t broker_id, cluster::Incarnation incarnation) const {
-  return wals_.contains(storage::wal_prefix(broker_id, incarnation));
+bool WalCore::holds_any_of(const cluster::WalId& wal) const {
+  return wals_.contains(storage::wal_prefix(wal.broker_id, wal.incarnation));
 }
 
 bool WalCore::remove(const SlotAddress& address) {

@@ -55,7 +55,7 @@ class WalCore {
   // ---- slots ----
   void note(const FrameRecord& record, SegmentId segment);
   std::optional<Placement> find(const SlotAddress& address) const;
-  bool holds_any_of(std::int32_t broker_id, cluster::Incarnation incarnation) const;
+  bool holds_any_of(const cluster::WalId& wal) const;
   // False when it was not there.
   bool remove(const SlotAddress& address);
   // As object::Store::list, of the keys of slots that are here.

@@ -38,10 +38,10 @@ TEST(WalCore, slots_are_found_until_they_are_removed) {
   EXPECT_EQ(core.slot_bytes(), 77u);
   EXPECT_FALSE(core.find(at(5, 2)));
   EXPECT_FALSE(core.find(at(6, 1)));
-  EXPECT_TRUE(core.holds_any_of(1, cluster::Incarnation(5)));
+  EXPECT_TRUE(core.holds_any_of({1, cluster::Incarnation(5)}));
   EXPECT_TRUE(core.remove(at(5, 1)));
   EXPECT_FALSE(core.remove(at(5, 1)));
-  EXPECT_FALSE(core.holds_any_of(1, cluster::Incarnation(5)));
+  EXPECT_FALSE(core.holds_any_of({1, cluster::Incarnation(5)}));
   EXPECT_EQ(core.slot_bytes(), 0u);
 }
 

@@ -9,9 +9,7 @@ namespace {
 
 constexpr std::string_view kFirstLine = "millrace-disk-wal 1\n";
 
-std::string key_of(std::int32_t broker_id, cluster::Incarnation incarnation) {
-  return storage::wal_prefix(broker_id, incarnation) + "disk";
-}
+std::string key_of(const cluster::WalId& wal) { return storage::wal_prefix(wal.broker_id, wal.incarnation) + "disk"; }
 
 // The rest of the line after `name` and a space; moves on to the next line.
 std::optional<std::string_view> take_line(std::string_view& text, std::string_view name) {
@@ -40,8 +38,8 @@ Result<WalPlace> decode_wal_place(std::string_view bytes) {
   return WalPlace{id, std::string(*where)};
 }
 
-Task<Result<void>> WalPlaces::claim(std::int32_t broker_id, cluster::Incarnation incarnation, WalPlace place) {
-  const std::string key = key_of(broker_id, incarnation);
+Task<Result<void>> WalPlaces::claim(cluster::WalId wal, WalPlace place) {
+  const std::string key = key_of(wal);
   SliceChain body;
   body.append_copy(encode_wal_place(place));
   const Result<std::string> put = co_await bucket_.put_if_absent(key, std::move(body));
@@ -54,8 +52,8 @@ Task<Result<void>> WalPlaces::claim(std::int32_t broker_id, cluster::Incarnation
   co_return fail(Code::kFenced, fmt::format("{}: another process writes this WAL, on {}", key, claimed.where));
 }
 
-Task<WalPlaces::Found> WalPlaces::find(std::int32_t broker_id, cluster::Incarnation incarnation) {
-  const std::string key = key_of(broker_id, incarnation);
+Task<WalPlaces::Found> WalPlaces::find(cluster::WalId wal) {
+  const std::string key = key_of(wal);
   if (const auto known = known_.find(key); known != known_.end()) {
     const Promise<Found> asked = known->second;
     co_return co_await asked.wait();

@@ -32,10 +32,10 @@ class WalPlaces {
   explicit WalPlaces(object::Store& bucket) : bucket_(bucket) {}
 
   // Durable when it succeeds. Repeating it is harmless.
-  Task<Result<void>> claim(std::int32_t broker_id, cluster::Incarnation incarnation, WalPlace place);
+  Task<Result<void>> claim(cluster::WalId wal, WalPlace place);
   // Nothing when no disk was claimed for it: that WAL lies in the bucket.
   using Found = Result<std::optional<WalPlace>>;
-  Task<Found> find(std::int32_t broker_id, cluster::Incarnation incarnation);
+  Task<Found> find(cluster::WalId wal);
 
  private:
   object::Store& bucket_;

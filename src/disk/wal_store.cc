@@ -15,13 +15,14 @@
 namespace millrace::disk {
 namespace {
 
-using cluster::Incarnation;
 using cluster::SlotNumber;
 
 constexpr Duration kPrepareRetry = 1s;
 
 // Where an access to a WAL key goes.
 enum class Side { kDisk, kBucket };
+
+cluster::WalId wal_of(const SlotAddress& address) { return {address.broker_id, address.incarnation}; }
 
 class WalStoreImpl final : public WalStore {
  public:
@@ -58,16 +59,13 @@ class WalStoreImpl final : public WalStore {
   };
   // The incarnation that this process opened last, and where its data slots go.
   struct Writer {
-    std::int32_t broker_id = 0;
-    Incarnation incarnation;
+    cluster::WalId wal;
     Side side = Side::kBucket;
   };
 
   Task<Result<Side>> side_of(SlotAddress address);
   Task<Result<void>> begin(SlotAddress opening);
-  bool is_own(const SlotAddress& address) const {
-    return writer_ && address.broker_id == writer_->broker_id && address.incarnation == writer_->incarnation;
-  }
+  bool is_own(const SlotAddress& address) const { return writer_ && writer_->wal == wal_of(address); }
   bool writes(const SlotAddress& address) const {
     return is_own(address) && writer_->side == Side::kDisk && address.slot > SlotNumber(0);
   }
@@ -123,18 +121,18 @@ Task<Result<Side>> WalStoreImpl::side_of(SlotAddress address) {
   if (writes(address) || core_.find(address)) co_return Side::kDisk;
   // What this process opened in the bucket, or what is known to lie here; a slot that is not on this disk may have a
   // Seal.
-  if (is_own(address) || core_.holds_any_of(address.broker_id, address.incarnation)) co_return Side::kBucket;
-  const auto lost = std::find(options_.lost.begin(), options_.lost.end(), address.incarnation);
+  if (is_own(address) || core_.holds_any_of(wal_of(address))) co_return Side::kBucket;
+  const auto lost = std::find(options_.lost.begin(), options_.lost.end(), wal_of(address));
   if (lost != options_.lost.end()) co_return Side::kBucket;
-  CO_TRY(const auto place, co_await places_.find(address.broker_id, address.incarnation));
+  CO_TRY(const auto place, co_await places_.find(wal_of(address)));
   if (!place || (disk_ && place->volume == disk_->volume())) co_return Side::kBucket;
   co_return fail(
       Code::kDenied,
       fmt::format(
           "the WAL of broker {}, incarnation {} lies on the disk {} (volume {}), which this process does not hold. "
           "Start on that disk with --wal disk:PATH, or with --set wal.drain=PATH to leave it; if it is gone for "
-          "good, --set wal.lost={} gives up what was acknowledged and lies only there",
-          address.broker_id, address.incarnation.value(), place->where, place->volume.to_string(),
+          "good, --set wal.lost={}.{} gives up what was acknowledged and lies only there",
+          address.broker_id, address.incarnation.value(), place->where, place->volume.to_string(), address.broker_id,
           address.incarnation.value()));
 }
 
@@ -144,12 +142,12 @@ Task<Result<void>> WalStoreImpl::begin(SlotAddress opening) {
   const bool on_disk = disk_ && options_.new_wals_on_disk;
   if (on_disk) {
     WalPlace place{disk_->volume(), disk_->place()};
-    CO_TRY_VOID(co_await places_.claim(opening.broker_id, opening.incarnation, std::move(place)));
+    CO_TRY_VOID(co_await places_.claim(wal_of(opening), std::move(place)));
   }
   if (is_own(opening)) co_return Result<void>();
   while (writing_ || preparing_) co_await prepared_.wait();
   core_.retire();
-  writer_ = Writer{opening.broker_id, opening.incarnation, on_disk ? Side::kDisk : Side::kBucket};
+  writer_ = Writer{wal_of(opening), on_disk ? Side::kDisk : Side::kBucket};
   if (on_disk) scope_.spawn(prepare_ahead());
   co_return Result<void>();
 }
@@ -358,8 +356,8 @@ Task<Result<void>> WalStoreImpl::prepare_one(std::uint64_t segment_bytes) {
   header.volume = disk_->volume();
   header.nonce = random_.next();
   header.sequence = next_sequence_++;
-  header.broker_id = writer_->broker_id;
-  header.incarnation = writer_->incarnation;
+  header.broker_id = writer_->wal.broker_id;
+  header.incarnation = writer_->wal.incarnation;
   CO_TRY(const SegmentId id, co_await free_segment(segment_bytes));
   const std::string name = core_.segment(id).name;
   header.size = core_.segment(id).size;

@@ -27,8 +27,8 @@ namespace millrace::disk {
 struct WalStoreOptions {
   // False: the disk is read and drained, new incarnations write to the bucket.
   bool new_wals_on_disk = true;
-  // Incarnations whose disk is gone for good: their slots that no data object replaced are given up.
-  std::vector<cluster::Incarnation> lost;
+  // Those whose disk is gone for good: their slots that no data object replaced are given up.
+  std::vector<cluster::WalId> lost;
   std::uint64_t segment_bytes = 64 << 20;
   std::size_t spares_max = 8;  // segments that nobody needs, kept to be used again
   GroupLimits group;

@@ -312,7 +312,7 @@ TEST_F(WalStoreTest, a_wal_on_another_disk_is_neither_missing_nor_sealed) {
       auto got = co_await (*store)->get(key_at(5, 1));
       EXPECT_EQ(got.error().code(), Code::kDenied);
       EXPECT_NE(got.error().message().find("sim:/wal"), std::string::npos) << got.error().message();
-      EXPECT_NE(got.error().message().find("--set wal.lost=5"), std::string::npos);
+      EXPECT_NE(got.error().message().find("--set wal.lost=1.5 "), std::string::npos);
       EXPECT_EQ(co_await t.put(**store, key_at(5, 2), "seal"), Code::kDenied);
       // What never was on a disk is there as ever.
       const std::string elsewhere = key_at(4, volume ? 2 : 3);
@@ -321,7 +321,7 @@ TEST_F(WalStoreTest, a_wal_on_another_disk_is_neither_missing_nor_sealed) {
       co_await t.close(std::move(*store));
     }
     // 2. The disk is gone for good.
-    t.options_.lost = {Incarnation(5)};
+    t.options_.lost = {{1, Incarnation(5)}};
     store = co_await t.open(&other);
     CO_ASSERT(store);
     auto got = co_await (*store)->get(key_at(5, 1));
