@@ -8,6 +8,7 @@
 
 #include "app/bucket_probe.h"
 #include "app/cdc_check.h"
+#include "app/cluster_commands.h"
 #include "app/completion.h"
 #include "app/config.h"
 #include "app/demo/demo.h"
@@ -98,10 +99,17 @@ Result<void> set_up_logging(const Config& config) {
   return {};
 }
 
-// Runs until a stop signal or a failure; `exit_code` tells which.
-Task<void> serve(EventLoop& loop, Server& server, std::string ready_file, int& exit_code) {
+// How a Server ended.
+struct Ended {
+  bool asked = false;  // by a signal
+  bool failed = false;
+  bool may_rejoin = false;
+};
+
+// Runs until a stop signal or a failure.
+Task<void> serve(EventLoop& loop, Server& server, std::string ready_file, Ended& ended) {
   Event finished;
-  bool asked = false;
+  bool& asked = ended.asked;
   loop.on_stop_signal([&] {
     asked = true;
     LOG_INFO("server.stopping");
@@ -113,7 +121,8 @@ Task<void> serve(EventLoop& loop, Server& server, std::string ready_file, int& e
   if (started && !ready_file.empty()) started = server.write_ready_file(ready_file);
   if (!started) {
     std::fprintf(stderr, "millrace: %s\n", started.error().message().c_str());
-    exit_code = kFailed;
+    ended.failed = true;
+    ended.may_rejoin = started.error().retriable();
   } else {
     while (!finished.is_set() && !server.failed().is_set()) {
       const auto deadline = loop.clock().now() + 1s;
@@ -121,7 +130,8 @@ Task<void> serve(EventLoop& loop, Server& server, std::string ready_file, int& e
     }
     if (!asked) {
       std::fprintf(stderr, "millrace: %s\n", server.failure().c_str());
-      exit_code = kFailed;
+      ended.failed = true;
+      ended.may_rejoin = server.may_rejoin();
     }
   }
   co_await server.stop();
@@ -133,10 +143,18 @@ int start(const ConfigFlags& flags, const std::string& ready_file, char** enviro
   if (!config) return report(config.error());
   if (auto logging = set_up_logging(*config); !logging) return report(logging.error());
   EventLoop loop;
-  Server server(loop, std::move(*config));
-  int exit_code = 0;
-  loop.run_until_done(serve(loop, server, ready_file, exit_code));
-  return exit_code;
+  // A broker that was paused or cut off comes back as a new incarnation, and goes on trying: what it was part of lives.
+  for (bool rejoins = false;; rejoins = true) {
+    Server server(loop, *config);
+    Ended ended;
+    loop.run_until_done(serve(loop, server, ready_file, ended));
+    if (!ended.failed) return 0;
+    const bool again = ended.may_rejoin && !ended.asked && (rejoins || server.may_rejoin());
+    if (!again) return kFailed;
+    LOG_WARN("server.rejoining");
+    loop.on_stop_signal([] { std::_Exit(0); });  // nothing runs
+    loop.run_until_done(sleep_for(loop.clock(), 1s));
+  }
 }
 
 int show_config(const ConfigFlags& flags, const std::string& format, char** environment) {
@@ -195,6 +213,9 @@ int run(int argc, char** argv, char** environment) {
   probe_verb->add_option("--rounds", probe_rounds, "races of 32 creators of one key; 200 for a thorough probe")
       ->check(CLI::Range(1, 10'000));
 
+  ClusterFlags cluster_flags;
+  add_cluster_verbs(app, cluster_flags);
+
   auto* version_verb = app.add_subcommand("version", "Version and build");
   auto* completion_verb = app.add_subcommand("completion", "Shell completion script on stdout");
   completion_verb->add_option("SHELL", shell, "bash, zsh or fish")
@@ -218,6 +239,7 @@ int run(int argc, char** argv, char** environment) {
   if (*config_verb) return show_config(config_flags, config_format, environment);
   if (*check_verb) return check_connector(connector_file);
   if (*probe_verb) return probe_bucket(bucket_url, probe_rounds);
+  if (is_cluster_verb(cluster_flags)) return run_cluster_verb(cluster_flags);
   if (*completion_verb) {
     fmt::print("{}", completion_script(app, shell));
     return 0;

@@ -22,6 +22,14 @@ constexpr Known kKnown[] = {
      "(nothing survives). sync=off acknowledges from the page cache."},
     {"roles", "broker,cdc,sql", "Which roles run in this process."},
     {"node.id", "1", "This broker's id; one process per id and bucket."},
+    {"broker.rack", "", "The broker's rack or availability zone, as clients see it."},
+    {"broker.session.timeout.ms", "6000",
+     "A broker that the controller has not heard for so long is fenced, and others go on with its partitions; the "
+     "controller is replaced after a third of it."},
+    {"broker.drain.timeout.ms", "30000",
+     "At a stop, longest wait for other brokers to take the partitions over; 0: do not hand them over."},
+    {"auto.leader.rebalance.enable", "true",
+     "The controller moves partitions so that brokers carry alike, by partitions, bytes and CPU."},
     {"cache.dir", "",
      "Local files that can be rebuilt from the bucket (the SQL engine's); empty: beside a file:// bucket, as "
      "DIR-cache, and BUCKET-PREFIX-cache in the working directory for s3://."},
@@ -112,6 +120,16 @@ class Flattener {
   static constexpr std::size_t kNameBytesMax = 255;
   int seen_ = 0;
 };
+
+// Without its options, which hold endpoints and files, and without what could be a password.
+std::string place_of_bucket(const std::string& url) {
+  std::string place = url.substr(0, url.find('?'));
+  const auto scheme = place.find("://");
+  const auto at = place.find('@');
+  const auto slash = scheme == std::string::npos ? scheme : place.find('/', scheme + 3);
+  if (scheme != std::string::npos && at != std::string::npos && at < slash) place.erase(scheme + 3, at - scheme - 2);
+  return place;
+}
 
 }  // namespace
 
@@ -222,6 +240,7 @@ std::vector<std::string> Config::get_list(std::string_view name) const {
 
 Result<broker::BrokerConfig> Config::broker_config() const {
   broker::BrokerConfig config;
+  config.log_place = place_of_bucket(get("bucket"));
   for (const auto& key : broker::broker_config_keys()) {
     const Setting& setting = *const_cast<Config*>(this)->find(key.name);
     if (setting.source == Source::kDefault) continue;

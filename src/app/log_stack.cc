@@ -1,11 +1,26 @@
 #include "app/log_stack.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+
 #include "app/bucket_probe.h"
 
 namespace millrace::app {
 namespace {
 
+constexpr Duration kLeaveWithin = 2s;
 constexpr std::size_t kFileThreads = 8;  // they wait for the disk, not for a core
+
+Duration cpu_used() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto time = [](const timeval& t) {
+    return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
+  };
+  return (time(usage.ru_utime) + time(usage.ru_stime)) / std::max(1L, sysconf(_SC_NPROCESSORS_ONLN));
+}
 
 Result<storage::EngineOptions> engine_options(const Config& config) {
   constexpr std::int64_t kGiB = 1LL << 30;
@@ -57,12 +72,25 @@ Task<Result<void>> LogStack::start(const Config& config) {
   if (wal_kind == cluster::WalKind::kDisk) tune_for_disk(config, options);
   CO_TRY_VOID(co_await open_store(config, std::move(wal)));
 
+  CO_TRY(const auto session_timeout, config.get_int("broker.session.timeout.ms", 500, 3'600'000));
+  CO_TRY(const auto drain_timeout, config.get_int("broker.drain.timeout.ms", 0, 86'400'000));
+  drain_timeout_ = std::chrono::milliseconds(drain_timeout);
+  const std::string& balance = config.get("auto.leader.rebalance.enable");
+  if (balance != "true" && balance != "false")
+    co_return fail(Code::kInvalid, "auto.leader.rebalance.enable is true or false, not '" + balance + "'");
+  options.unhealthy_after = std::chrono::milliseconds(session_timeout) / 3;
+  options.cpu_used = cpu_used;
   peers_ = std::make_unique<PeerLink>(loop_.executor(), loop_.clock());
   cluster::ClusterOptions cluster_options;
   cluster_options.broker_id = static_cast<std::int32_t>(node_id);
   cluster_options.advertised_host = advertised.host;
   cluster_options.advertised_port = advertised.port;
+  cluster_options.rack = config.get("broker.rack");
   cluster_options.wal_kind = wal_kind;
+  cluster_options.broker_session_timeout = std::chrono::milliseconds(session_timeout);
+  cluster_options.balance = balance == "true";
+  cluster_options.broker_timeout = cluster_options.broker_session_timeout / 2;
+  cluster_options.controller_timeout = cluster_options.broker_session_timeout / 3;
   auto cluster = co_await cluster::open_cluster(loop_.executor(), loop_.clock(), random_, *store_, metrics_,
                                                 cluster_options, peers_.get());
   if (!cluster) co_return fail(std::move(cluster).error().with("opening the cluster in " + config.get("bucket")));
@@ -98,9 +126,12 @@ Task<Result<void>> LogStack::open_store(const Config& config, WalChoice choice) 
 }
 
 Task<void> LogStack::stop() {
+  const SteadyTime give_up = loop_.clock().now() + drain_timeout_;
+  if (engine_ && broker_ && drain_timeout_ > Duration(0)) co_await cluster_->drain(give_up);
   if (connector_) connector_->close();
   if (broker_) co_await broker_->stop();
   if (engine_) co_await engine_->stop();
+  if (engine_ && drain_timeout_ > Duration(0)) co_await cluster_->leave(loop_.clock().now() + kLeaveWithin);
   if (cluster_) co_await cluster_->stop();
   if (store_) co_await store_->stop();
 }

@@ -24,7 +24,8 @@ class LogStack {
 
   // Errors say which step failed, on what, and what to do.
   Task<Result<void>> start(const Config& config);
-  // Drains: no new requests, everything appended becomes durable. Safe after a start that failed.
+  // Other brokers get its partitions, everything appended becomes durable, and the cluster is told that it is gone.
+  // Safe after a start that failed.
   Task<void> stop();
 
   broker::Broker& broker() { return *broker_; }
@@ -40,6 +41,7 @@ class LogStack {
   Random& random_;
   Metrics& metrics_;
   BlockingPool files_;
+  Duration drain_timeout_{0};
   std::unique_ptr<disk::WalStore> store_;
   std::unique_ptr<PeerLink> peers_;
   std::unique_ptr<cluster::Cluster> cluster_;

@@ -44,6 +44,7 @@ struct Server::Impl final : console::StatusSource, console::SqlPort {
   std::string not_ready_reason = "starting";
   Event failed;
   std::string failure;
+  bool may_rejoin = false;
 
   Task<Result<void>> start();
   Task<Result<void>> start_log();
@@ -52,6 +53,7 @@ struct Server::Impl final : console::StatusSource, console::SqlPort {
   Result<void> read_roles();
   Result<void> read_connectors();
   Result<LogAccess> log_access();
+  Task<void> learn_why_fenced();
   Task<void> watch_the_log();
   Task<void> stop();
 
@@ -112,10 +114,21 @@ Result<LogAccess> Server::Impl::log_access() {
   return LogAccess{nullptr, address.host, address.port};
 }
 
+// A lost slot may be seen before the Fence that is the reason.
+Task<void> Server::Impl::learn_why_fenced() {
+  const SteadyTime deadline = loop.clock().now() + 2s;
+  auto& cluster = log.cluster();
+  while (!cluster.fenced() && loop.clock().now() < deadline) {
+    co_await cluster.changed().wait_until(loop.clock(), deadline);
+  }
+  may_rejoin = cluster.fenced_for_silence();
+}
+
 // A fenced incarnation may not write again: the process ends and its successor recovers.
 Task<void> Server::Impl::watch_the_log() {
   while (!background.stopping().is_set()) {
     if (log.engine().fenced().is_set()) {
+      co_await learn_why_fenced();
       failure = "the log of this broker was fenced: " + log.engine().status().fenced_reason +
                 "; nothing acknowledged is lost, start again to recover";
       LOG_ERROR("log.fenced");
@@ -200,6 +213,7 @@ Task<Result<void>> Server::start() { return impl_->start(); }
 Task<void> Server::stop() { return impl_->stop(); }
 Event& Server::failed() { return impl_->failed; }
 const std::string& Server::failure() const { return impl_->failure; }
+bool Server::may_rejoin() const { return impl_->may_rejoin; }
 const std::map<std::string, std::string>& Server::addresses() const { return impl_->addresses; }
 
 Result<void> Server::write_ready_file(const std::string& path) const {

@@ -40,6 +40,8 @@ class Server {
   // Set when the process has to end although nobody asked: the reason is in failure().
   Event& failed();
   const std::string& failure() const;
+  // It failed because the cluster did not hear it for a while: a new Server may go on.
+  bool may_rejoin() const;
 
   // "kafka" -> "127.0.0.1:9092", also mysql, http: what is bound.
   const std::map<std::string, std::string>& addresses() const;

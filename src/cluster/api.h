@@ -22,6 +22,7 @@
 #include "base/task.h"
 #include "base/uuid.h"
 #include "cluster/description.h"
+#include "cluster/load.h"
 #include "cluster/peers.h"
 #include "cluster/records.h"
 #include "cluster/state.h"
@@ -44,6 +45,8 @@ struct ClusterOptions {
   Duration broker_timeout = 3s;
   // One that it has not heard for so long is fenced, and others lead its partitions (broker.session.timeout.ms).
   Duration broker_session_timeout = 6s;
+  // The controller moves partitions so that brokers carry alike (balancer.h).
+  bool balance = true;
   // A commit whose outcome stays unknown this long ends the incarnation.
   Duration commit_deadline = 30s;
   // A snapshot is written after so many entries or bytes, and at a clean stop when it saves replaying many entries.
@@ -84,6 +87,11 @@ class Cluster {
   // WALs which this process shall read, seal and declare recovered: of its own previous incarnations, and, as the
   // controller, of brokers that are gone. Not those on a disk of another broker (rule 21).
   virtual std::vector<WalId> to_recover() const = 0;
+
+  // What the controller shall know of this broker, from its next poll on.
+  virtual void report_load(BrokerLoad load) = 0;
+  // False: its store does not take what it writes. It falls silent, so that others take over what it does.
+  virtual void set_healthy(bool healthy) = 0;
 
   // The cluster as its controller sees it; as this broker does when that one does not answer within a second.
   virtual Task<ClusterDescription> describe() = 0;

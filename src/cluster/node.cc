@@ -90,6 +90,7 @@ void ClusterNode::take_control(const Writer& writer) {
   controls_ = true;
   controls_since_ = clock_.now();
   heard_.clear();
+  balancer_ = Balancer();
 }
 
 // The new controller gets its time before it is missed.
@@ -204,7 +205,9 @@ Task<void> ClusterNode::commit_some() {
 
 Task<Result<void>> ClusterNode::append(std::vector<Record> records, bool& lost) {
   const SteadyTime begin = clock_.now();
+  append_begun_ = begin;
   Result<MetadataLog::Append> outcome = co_await log_.append(writer_, std::move(records));
+  append_begun_.reset();
   if (!outcome) {
     if (outcome.error().code() == Code::kFenced || outcome.error().code() == Code::kCorrupt) fence(outcome.error());
     if (fenced_) co_return fail(*fenced_);

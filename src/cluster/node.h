@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "cluster/api.h"
+#include "cluster/balancer.h"
 #include "cluster/metadata_log.h"
 #include "cluster/metrics.h"
 #include "cluster/peer_codec.h"
@@ -67,6 +68,8 @@ class ClusterNode final : public Cluster {
   Task<Result<Slice>> answer_peer(Slice request) override;
   Task<ClusterDescription> describe() override;
   Task<Result<void>> prove_live() override;
+  void report_load(BrokerLoad load) override { load_ = std::move(load); }
+  void set_healthy(bool healthy) override;
   std::vector<WalId> to_recover() const override;
   Task<void> stop() override;
 
@@ -129,8 +132,11 @@ class ClusterNode final : public Cluster {
 
   // node_controller.cc: what the controller decides
   Task<void> control_loop();
-  std::vector<Record> decide() const;
+  std::vector<Record> decide();
   void fence_silent(std::vector<Record>& out) const;
+  bool serves_as_controller() const;
+  void hear_broker(const PeerPoll& poll);
+  std::map<std::int32_t, BrokerLoad> loads() const;
   bool heard_within(const BrokerState& broker, Duration limit) const;
   std::vector<const BrokerState*> brokers_to_lead() const;
   void assign_leaders(std::vector<Record>& batch) const;
@@ -139,6 +145,8 @@ class ClusterNode final : public Cluster {
     Incarnation incarnation;
     SteadyTime when;
     LogSeq applied{};
+    LogSeq told{};  // what the controller had applied when it answered last
+    BrokerLoad load{};
   };
 
   Clock& clock_;
@@ -151,6 +159,10 @@ class ClusterNode final : public Cluster {
   Writer writer_;
   bool controls_ = false;
   SteadyTime controls_since_{};
+  std::optional<SteadyTime> append_begun_;
+  bool healthy_ = true;
+  BrokerLoad load_;
+  Balancer balancer_;
   SteadyTime heard_controller_{};
   SteadyTime hears_since_{};             // without a gap
   int claims_in_vain_ = 0;               // the role was lost to another again

@@ -24,7 +24,7 @@ Task<void> ClusterNode::control_loop() {
       heard_.clear();
     }
     last = clock_.now();
-    std::vector<Record> records = controls_ ? decide() : std::vector<Record>();
+    std::vector<Record> records = serves_as_controller() ? decide() : std::vector<Record>();
     if (!records.empty()) {
       const Promise<Result<LogSeq>> done = enqueue(std::move(records), true);
       const Result<LogSeq> committed = co_await done.wait();
@@ -38,14 +38,53 @@ Task<void> ClusterNode::control_loop() {
 }
 
 // One kind at a time, the most urgent first: each looks at a state that holds what was decided before.
-std::vector<Record> ClusterNode::decide() const {
+std::vector<Record> ClusterNode::decide() {
   std::vector<Record> records;
   if (peers_) fence_silent(records);
   if (!records.empty()) return records;
   const auto brokers = brokers_to_lead();
   records = assign_leaderless(state(), brokers);
-  if (records.empty() && peers_) records = moves_off_draining(state(), brokers);
+  if (!records.empty() || !peers_) return records;
+  records = moves_off_draining(state(), brokers);
+  if (records.empty() && options_.balance) {
+    records = balancer_.plan(state(), brokers, loads(), clock_.now());
+    if (!records.empty()) LOG_INFO("cluster.balancing", {"moves", records.size()});
+  }
   return records;
+}
+
+std::map<std::int32_t, BrokerLoad> ClusterNode::loads() const {
+  std::map<std::int32_t, BrokerLoad> all;
+  for (const auto& [id, heard] : heard_) all[id] = heard.load;
+  all[options_.broker_id] = load_;
+  return all;
+}
+
+// One whose store does not answer answers nobody: it could commit nothing for them.
+bool ClusterNode::serves_as_controller() const {
+  const bool stuck = append_begun_ && clock_.now() > *append_begun_ + options_.controller_timeout;
+  return controls_ && healthy_ && !stuck;
+}
+
+void ClusterNode::set_healthy(bool healthy) {
+  if (healthy == healthy_) return;
+  healthy_ = healthy;
+  LOG_WARN("cluster.health", {"healthy", healthy});
+}
+
+// A poll counts when the broker has read what it was told by then: one that cannot read the bucket is of no use.
+void ClusterNode::hear_broker(const PeerPoll& poll) {
+  const auto broker = state().brokers().find(poll.broker_id);
+  if (broker == state().brokers().end() || broker->second.current != poll.incarnation) return;
+  auto& heard = heard_[poll.broker_id];
+  const bool reads_on = heard.incarnation != poll.incarnation || poll.applied >= heard.told;
+  heard.incarnation = poll.incarnation;
+  heard.applied = poll.applied;
+  heard.load = poll.load;
+  if (reads_on) {
+    heard.when = clock_.now();
+    heard.told = state().applied();
+  }
 }
 
 bool ClusterNode::heard_within(const BrokerState& broker, Duration limit) const {

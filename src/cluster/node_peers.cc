@@ -108,9 +108,9 @@ Task<void> ClusterNode::follow_loop() {
 Task<void> ClusterNode::follow_once() {
   const auto endpoint = controller();
   bool heard = false;
-  if (endpoint) {
+  if (endpoint && healthy_) {
     PeerRequest request;
-    request.what = PeerPoll{options_.broker_id, writer_.incarnation, state().applied()};
+    request.what = PeerPoll{options_.broker_id, writer_.incarnation, state().applied(), load_};
     auto answer = co_await ask(*endpoint, std::move(request), kPollPatience * 3);
     heard = answer && answer->status == PeerStatus::kOk;
     if (heard) hear_controller();
@@ -123,7 +123,9 @@ Task<void> ClusterNode::follow_once() {
   if (heard || stopping() || fenced_) co_return;
   // A new controller gets its time, too.
   if (state().controller_epoch() != epoch) heard_controller_ = clock_.now();
-  if (co_await may_claim()) {
+  bool claims = false;
+  if (healthy_) claims = co_await may_claim();
+  if (claims) {
     co_await claim_control();
   } else {
     const SteadyTime soon = clock_.now() + kRetryPause;
@@ -143,7 +145,8 @@ Task<bool> ClusterNode::may_claim() {
   const Duration alone = 2 * options_.broker_session_timeout * (1 << std::min(claims_in_vain_, 4));
   if (now >= heard_controller_ + alone) co_return true;
   if (claims_in_vain_ > 0) co_return false;
-  co_return co_await most_miss_the_controller();
+  const bool agreed = co_await most_miss_the_controller();
+  co_return agreed;
 }
 
 Task<bool> ClusterNode::most_miss_the_controller() {
@@ -154,7 +157,10 @@ Task<bool> ClusterNode::most_miss_the_controller() {
     scope_.spawn(ask_if_missed({broker.host, broker.port}, votes.back()));
   }
   std::size_t missing = 0;
-  for (const auto& vote : votes) missing += co_await vote.wait() ? 1 : 0;
+  for (const auto& vote : votes) {
+    const bool misses = co_await vote.wait();
+    missing += misses ? 1 : 0;
+  }
   // Half of the others and this one are most of them.
   co_return !stopping() && !fenced_ && 2 * missing >= votes.size();
 }
@@ -167,7 +173,8 @@ Task<void> ClusterNode::ask_if_missed(Endpoint endpoint, Promise<bool> vote) {
 }
 
 PeerStatus ClusterNode::judge_controller(const PeerSuspect& suspect) const {
-  if (controls_ || state().controller_epoch() > suspect.controller_epoch) return PeerStatus::kControllerHeard;
+  if (serves_as_controller() || state().controller_epoch() > suspect.controller_epoch)
+    return PeerStatus::kControllerHeard;
   const bool lately = clock_.now() < heard_controller_ + options_.controller_timeout * 3 / 4;
   return lately ? PeerStatus::kControllerHeard : PeerStatus::kOk;
 }
@@ -201,7 +208,8 @@ Task<void> ClusterNode::claim_control() {
     const auto before = state().brokers().find(predecessor);
     take_control(candidate);
     // It was silent for me, too.
-    if (before != state().brokers().end()) heard_[predecessor] = {before->second.current, heard_controller_};
+    if (before != state().brokers().end())
+      heard_[predecessor] = {before->second.current, heard_controller_, {}, {}, {}};
   }
   log_lock_.unlock();
   heard_controller_ = clock_.now();
@@ -278,7 +286,7 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
     answer.status = judge_controller(*suspect);
   } else if (std::holds_alternative<PeerDescribe>(request.what)) {
     answer.description = own_view();
-  } else if (!controls_) {
+  } else if (!serves_as_controller()) {
     answer.status = PeerStatus::kNotController;
   } else if (auto* registration = std::get_if<PeerRegister>(&request.what)) {
     const std::int32_t broker = registration->record.broker_id;
@@ -286,7 +294,7 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
     batch.emplace_back(std::move(registration->record));
     const Promise<Result<LogSeq>> done = enqueue(std::move(batch));
     Result<LogSeq> committed = co_await outcome_for_peer(done);
-    if (committed) heard_[broker] = {Incarnation(committed->value()), clock_.now()};
+    if (committed) heard_[broker] = {Incarnation(committed->value()), clock_.now(), {}, {}, {}};
     answer.commits.push_back(std::move(committed));
   } else if (auto* commit = std::get_if<PeerCommit>(&request.what)) {
     std::vector<Promise<Result<LogSeq>>> waiting;
@@ -297,14 +305,12 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
     }
   } else {
     const auto poll = std::get<PeerPoll>(request.what);
-    const auto broker = state().brokers().find(poll.broker_id);
-    const bool current = broker != state().brokers().end() && broker->second.current == poll.incarnation;
-    if (current) heard_[poll.broker_id] = {poll.incarnation, clock_.now(), poll.applied};
+    hear_broker(poll);
     const SteadyTime deadline = clock_.now() + kPollPatience;
     while (controls_ && !stopping() && state().applied() <= poll.applied && clock_.now() < deadline) {
       co_await changed_.wait_until(clock_, deadline);
     }
-    if (!controls_) answer.status = PeerStatus::kNotController;
+    if (!serves_as_controller()) answer.status = PeerStatus::kNotController;
   }
   answer.controller_epoch = state().controller_epoch();
   answer.applied = state().applied();

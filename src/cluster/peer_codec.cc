@@ -32,6 +32,27 @@ Result<std::vector<Record>> get_batch(ByteReader& in) {
   return std::move(entry.records);
 }
 
+void put_load(ByteWriter& out, const BrokerLoad& load) {
+  out.uvarint(load.cpu_permille);
+  out.uvarint(load.bytes_per_second);
+  wire::put_list(out, load.busiest, [](ByteWriter& o, const PartitionLoad& busy) {
+    wire::put_partition(o, busy.partition);
+    o.uvarint(busy.bytes_per_second);
+  });
+}
+BrokerLoad get_load(ByteReader& in) {
+  BrokerLoad load;
+  load.cpu_permille = static_cast<std::uint32_t>(in.uvarint64());
+  load.bytes_per_second = in.uvarint64();
+  load.busiest = wire::get_list<PartitionLoad>(in, [](ByteReader& i) {
+    PartitionLoad busy;
+    busy.partition = wire::get_partition(i);
+    busy.bytes_per_second = i.uvarint64();
+    return busy;
+  });
+  return load;
+}
+
 void put_head(ByteWriter& out) {
   out.be(kPeerMagic);
   out.u8(kPeerVersion);
@@ -65,6 +86,7 @@ std::string encode_peer_request(const PeerRequest& request) {
     out.zigzag(poll->broker_id);
     wire::put_number(out, poll->incarnation);
     wire::put_number(out, poll->applied);
+    put_load(out, poll->load);
   } else if (const auto* suspect = std::get_if<PeerSuspect>(&request.what)) {
     out.uvarint(suspect->controller_epoch);
   }
@@ -97,6 +119,7 @@ Result<PeerRequest> decode_peer_request(std::string_view bytes) {
     poll.broker_id = in.zigzag32();
     poll.incarnation = wire::get_number<Incarnation>(in);
     poll.applied = wire::get_number<LogSeq>(in);
+    poll.load = get_load(in);
     request.what = poll;
   } else if (kind == Kind::kSuspect) {
     request.what = PeerSuspect{in.uvarint64()};

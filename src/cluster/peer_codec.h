@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "cluster/description.h"
+#include "cluster/load.h"
 #include "cluster/records.h"
 
 namespace millrace::cluster {
@@ -28,6 +29,7 @@ struct PeerPoll {
   std::int32_t broker_id = -1;
   Incarnation incarnation;
   LogSeq applied;
+  BrokerLoad load;
 };
 // "I do not hear the controller of this epoch, do you?" kOk: no, take its role.
 struct PeerSuspect {

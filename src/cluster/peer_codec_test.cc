@@ -27,6 +27,37 @@ PeerAnswer mixed_answer() {
   return answer;
 }
 
+PeerAnswer description_of_two() {
+  ClusterDescription cluster;
+  cluster.described_by = cluster.controller_id = 2;
+  cluster.by_controller = true;
+  cluster.controller_epoch = 4;
+  cluster.applied = LogSeq(300);
+  BrokerDescription one;
+  one.id = 1;
+  one.host = "h";
+  one.port = 9092;
+  one.rack = "r";
+  one.draining = true;
+  one.wal_kind = WalKind::kDisk;
+  one.incarnation = Incarnation(7);
+  one.wals_to_recover = 1;
+  BrokerDescription two;
+  two.id = 2;
+  two.live = true;
+  two.partitions_led = 5;
+  two.heard_ms_ago = 20;
+  two.applied = LogSeq(299);
+  cluster.brokers = {one, two};
+  cluster.partitions = 6;
+  cluster.leaderless = cluster.moves = 1;
+  cluster.leaderless_listed = {{"a", 3, 1, -1}};
+  cluster.moves_listed = {{"b", 0, 2, 1}};
+  PeerAnswer answer;
+  answer.description = cluster;
+  return answer;
+}
+
 TEST(PeerCodec, requests_make_the_round_trip) {
   const PeerRequest commit = commit_of_everything();
   const auto back = decode_peer_request(encode_peer_request(commit));
@@ -43,15 +74,44 @@ TEST(PeerCodec, requests_make_the_round_trip) {
   const auto registration = decode_peer_request(encode_peer_request(request));
   ASSERT_TRUE(registration);
   EXPECT_EQ(std::get<PeerRegister>(registration->what).record.port, 9093);
-  request.what = PeerPoll{4, Incarnation(8), LogSeq(99)};
+  request.what = PeerPoll{4, Incarnation(8), LogSeq(99), {250, 12'000, {{{test::topic_id(1), 2}, 9'000}}}};
   const auto poll = decode_peer_request(encode_peer_request(request));
   ASSERT_TRUE(poll);
   EXPECT_EQ(std::get<PeerPoll>(poll->what).applied, LogSeq(99));
+  EXPECT_EQ(std::get<PeerPoll>(poll->what).load, std::get<PeerPoll>(request.what).load);
 
   request.what = PeerSuspect{12};
   const auto suspect = decode_peer_request(encode_peer_request(request));
   ASSERT_TRUE(suspect) << suspect.error().to_string();
   EXPECT_EQ(std::get<PeerSuspect>(suspect->what).controller_epoch, 12u);
+}
+
+TEST(PeerCodec, a_description_is_asked_for_and_comes_back_whole) {
+  PeerRequest request;
+  request.what = PeerDescribe{};
+  const auto asked = decode_peer_request(encode_peer_request(request));
+  ASSERT_TRUE(asked) << asked.error().to_string();
+  EXPECT_TRUE(std::holds_alternative<PeerDescribe>(asked->what));
+  const PeerAnswer answer = description_of_two();
+  const auto back = decode_peer_answer(encode_peer_answer(answer));
+  ASSERT_TRUE(back) << back.error().to_string();
+  ASSERT_TRUE(back->description);
+  EXPECT_EQ(*back->description, *answer.description);
+}
+
+TEST(PeerCodec, a_description_has_these_bytes) {
+  PeerAnswer answer = description_of_two();
+  answer.description->brokers.erase(answer.description->brokers.begin());
+  const std::string bytes = encode_peer_answer(answer);
+  const std::string expected(
+      "MRPR\x01\x00\x00\x00\x00\x01"  // head, status, epoch, applied, no commits, a description:
+      "\x04\x01\x04\x04\xac\x02\x01"  // by 2, the controller, of epoch 4, at 300, with one broker:
+      "\x04\x00\x00\x00\x01\x00\x05\x00\x28\xab\x02"
+      "\x06\x01\x01\x01\x01"
+      "a\x06\x02\x01\x01\x01"
+      "b\x00\x04\x02",
+      43);
+  EXPECT_EQ(bytes, expected);
 }
 
 TEST(PeerCodec, answers_keep_codes_and_messages) {
@@ -71,6 +131,11 @@ TEST(PeerCodec, whatever_is_cut_short_or_longer_is_refused) {
   for (std::size_t size = 0; size < answer.size(); ++size) {
     EXPECT_FALSE(decode_peer_answer(std::string_view(answer).substr(0, size))) << size;
   }
+  const std::string described = encode_peer_answer(description_of_two());
+  for (std::size_t size = 0; size < described.size(); ++size) {
+    EXPECT_FALSE(decode_peer_answer(std::string_view(described).substr(0, size))) << size;
+  }
+  EXPECT_FALSE(decode_peer_answer(described + "x"));
   EXPECT_FALSE(decode_peer_request(request + "x"));
   EXPECT_FALSE(decode_peer_answer(answer + "x"));
 }

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -141,9 +142,11 @@ struct EngineOptions {
   std::size_t object_bytes_target = 128 << 20;  // WAL bytes after which a sorted data object is written,
   Duration object_interval = 60s;               // or this time, whichever comes first
   Duration retention_check_interval = 30s;
+  Duration unhealthy_after = 2s;        // without an answer to any PUT this broker falls silent to the controller
   Duration put_unknown_deadline = 30s;  // a slot whose outcome stays unknown this long ends the incarnation
   std::size_t block_cache_bytes = 128 << 20;
   Duration producer_id_expiration = std::chrono::hours(24);
+  std::function<Duration()> cpu_used;  // of this process so far, by core of its machine; may be empty
   Sabotage sabotage = Sabotage::kNone;
 };
 

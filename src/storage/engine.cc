@@ -40,7 +40,8 @@ EngineImpl::EngineImpl(Executor executor, Clock& clock, Random& random, object::
       collector_(parts_, compactor_),
       recoverer_(parts_, executor),
       takeover_(parts_, partitions_, executor),
-      releaser_(parts_, *this, partitions_, compactor_) {}
+      releaser_(parts_, *this, partitions_, compactor_),
+      load_meter_(parts_, partitions_) {}
 
 Task<Result<void>> EngineImpl::open() {
   CO_TRY_VOID(co_await recoverer_.recover_all());
@@ -59,6 +60,7 @@ Task<Result<void>> EngineImpl::open() {
   scope_.spawn(recoverer_.run(scope_.stopping()));
   scope_.spawn(takeover_.run(scope_.stopping()));
   scope_.spawn(releaser_.run(scope_.stopping()));
+  scope_.spawn(load_meter_.run(scope_.stopping()));
   co_return Result<void>();
 }
 

@@ -7,6 +7,7 @@
 #include "storage/compaction/past_compactor.h"
 #include "storage/engine_parts.h"
 #include "storage/gc/collector.h"
+#include "storage/load_meter.h"
 #include "storage/takeover/recoverer.h"
 #include "storage/takeover/releaser.h"
 #include "storage/takeover/takeover.h"
@@ -50,6 +51,7 @@ class EngineImpl final : public Engine {
   Recoverer recoverer_;
   Takeover takeover_;
   Releaser releaser_;
+  LoadMeter load_meter_;
   SlotRef evicted_end_ = 0;
 };
 

@@ -75,6 +75,7 @@ std::expected<AppendTicket, AppendRefusal> LedPartition::append(Slice batch) {
     return ticket;
   }
   parts_.tail_bytes += bytes;
+  traffic_bytes += bytes;
   parts_.metrics.appended_batches.Increment();
   parts_.metrics.appended_bytes.Increment(static_cast<double>(bytes));
   ticket.durable = parts_.committer.add(shared_from_this(), std::move(batch), entry);
@@ -117,13 +118,17 @@ Task<Result<ReadResult>> LedPartition::read_from(std::shared_ptr<LedPartition> s
     // 1. The tail: memory, or slots that no object replaced yet.
     if (auto plan = log.plan_read(offset, max_bytes, first_whole)) {
       Result<void> loaded = co_await load(self, std::move(*plan), out);
-      if (loaded) co_return out;
+      if (loaded) {
+        self->traffic_bytes += out.batches.size();
+        co_return out;
+      }
       last = std::move(loaded).error();
     } else if (auto place = self->extent_at(offset)) {
       // 2. Data objects.
       Result<ExtentRead> got = co_await self->parts_.objects.read(*place, offset, max_bytes, first_whole);
       if (got && got->next_offset >= 0) {
         out.batches = std::move(got->batches);
+        self->traffic_bytes += out.batches.size();
         out.next_offset = got->next_offset;
         co_return out;
       }

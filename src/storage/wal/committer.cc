@@ -140,6 +140,7 @@ void Committer::cut() {
 
 void Committer::send_ready() {
   while (!ready_.empty() && core_.may_send()) {
+    if (core_.in_flight() == 0) answered_at_ = clock_.now();
     core_.sent();
     auto [ref, body] = std::move(ready_.front());
     ready_.pop_front();
@@ -167,6 +168,7 @@ Task<void> Committer::put(SlotRef ref, SliceChain body) {
     fence(Error(Code::kFenced, fmt::format("{}: {} ({})", key, why, result.error.message())));
     co_return;
   }
+  answered_at_ = clock_.now();
   metrics_.put_seconds.Observe(std::chrono::duration<double>(clock_.now() - begin).count());
   landed(ref, address.slot);
 }
@@ -177,6 +179,10 @@ void Committer::warn_of(const std::string& key, const Error& error) {
   if (warned_at_ && now < *warned_at_ + kWarnInterval) return;
   warned_at_ = now;
   LOG_WARN("wal.put_retried", {"key", key}, {"in_flight", core_.in_flight()}, {"error", error.message()});
+}
+
+Duration Committer::silent_for() const {
+  return core_.in_flight() > 0 && !core_.over() ? clock_.now() - answered_at_ : Duration(0);
 }
 
 void Committer::landed(SlotRef ref, SlotNumber slot) {

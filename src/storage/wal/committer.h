@@ -41,6 +41,8 @@ class Committer {
   std::uint64_t unacked_bytes() const { return unacked_bytes_; }
   std::uint64_t slots_acked() const { return core_.acked().value(); }
   std::size_t in_flight() const { return core_.in_flight(); }
+  // How long PUTs have been under way without any being answered.
+  Duration silent_for() const;
   // Called after a slot was acknowledged.
   std::function<void(SlotRef)> on_acknowledged;
 
@@ -79,6 +81,7 @@ class Committer {
   Event wake_, fenced_, all_acked_, progress_;
   std::string fenced_reason_;
   std::optional<SteadyTime> warned_at_;
+  SteadyTime answered_at_{};  // a PUT, or when the first of those under way was sent
   TaskScope scope_;
 };
 

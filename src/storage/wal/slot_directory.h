@@ -23,6 +23,7 @@ struct LivePartition {
   // Producers as of checkpoint_end, which is log.registered_end() unless another broker registered meanwhile.
   ProducerTable checkpoint;
   std::int64_t checkpoint_end = 0;
+  std::uint64_t traffic_bytes = 0;  // appended and read since it opened
   bool deleted = false;
   // Its group in the open slot, when `open_slot` is that one.
   SlotRef open_slot = ~SlotRef{0};

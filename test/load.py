@@ -1,0 +1,98 @@
+"""Idempotent acks=all load on one topic, and what must be true of the log afterwards."""
+
+import asyncio
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+
+async def create_topic(addresses, topic, partitions):
+    admin = AIOKafkaAdminClient(bootstrap_servers=addresses)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, partitions, 1)])
+    await admin.close()
+
+
+class Load:
+    """Numbered records to a topic; remembers which were acknowledged where."""
+
+    def __init__(self, addresses, topic, partitions, burst=50):
+        self.addresses = addresses
+        self.topic = topic
+        self.partitions = partitions
+        self.burst = burst
+        self.acknowledged = {}
+        self.unknown = {}
+        self.next = 0
+        self.stopping = False
+
+    async def run(self):
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.addresses,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=1,
+            request_timeout_ms=20000,
+            metadata_max_age_ms=2000,
+        )
+        await producer.start()
+        waiting = set()
+        while not self.stopping:
+            number = self.next
+            self.next += 1
+            sent = await producer.send(self.topic, b"%d" % number, partition=number % self.partitions)
+            task = asyncio.create_task(self.note(number, sent))
+            waiting.add(task)
+            task.add_done_callback(waiting.discard)
+            if number % self.burst == 0:
+                await asyncio.sleep(0.002)
+            while len(waiting) > 2000:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if waiting:
+            await asyncio.wait(waiting, timeout=60)
+        await producer.stop()
+
+    async def note(self, number, sent):
+        try:
+            metadata = await sent
+        except Exception as error:
+            self.unknown[number] = error
+            return
+        self.acknowledged[number] = (metadata.partition, metadata.offset)
+
+    async def progress(self, timeout_s=30, records=1):
+        """Until `records` more are acknowledged."""
+        goal = len(self.acknowledged) + records
+        async with asyncio.timeout(timeout_s):
+            while len(self.acknowledged) < goal:
+                await asyncio.sleep(0.05)
+
+    def check(self, found):
+        """`found`: number -> places, as read_all answers."""
+        for number, place in self.acknowledged.items():
+            places = found.get(number)
+            assert places == [place], f"record {number} was acknowledged at {place} and is at {places}"
+        # What was not acknowledged may be there, but not twice.
+        twice = {number: places for number, places in found.items() if len(places) > 1}
+        assert not twice, f"there twice: {list(twice.items())[:5]}"
+        strangers = set(found) - set(self.acknowledged) - set(self.unknown)
+        assert not strangers, f"nobody sent {sorted(strangers)[:5]}"
+        for partition in range(self.partitions):
+            offsets = [found[n][0][1] for n in sorted(found) if n % self.partitions == partition]
+            assert offsets == sorted(offsets), f"partition {partition} is not in the order of sending"
+
+
+async def read_all(addresses, topic, partitions):
+    """number -> [(partition, offset)] of everything below the high watermarks."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=addresses, auto_offset_reset="earliest")
+    await consumer.start()
+    assigned = [TopicPartition(topic, p) for p in range(partitions)]
+    consumer.assign(assigned)
+    ends = await consumer.end_offsets(assigned)
+    found = {}
+    while any([await consumer.position(p) < ends[p] for p in assigned]):
+        for batch in (await consumer.getmany(timeout_ms=500)).values():
+            for record in batch:
+                found.setdefault(int(record.value), []).append((record.partition, record.offset))
+    await consumer.stop()
+    return found

@@ -1,0 +1,195 @@
+"""Three broker processes on one real S3 bucket under idempotent acks=all load, while brokers die, pause, leave and come
+back: nothing acknowledged is lost or doubled, and order stays. The long ones run with `make test-cluster`."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from load import Load, create_topic, read_all
+
+PARTITIONS = 12
+SESSION_MS = 3000
+
+
+class Fleet:
+    """The brokers of one test, the load on them, and how long the longest pause of each partition was."""
+
+    def __init__(self, s3_millrace, urls):
+        self.brokers = [
+            s3_millrace(url, "--node-id", n + 1, "--broker-session-timeout-ms", SESSION_MS) for n, url in enumerate(urls)
+        ]
+
+    @property
+    def addresses(self):
+        return [broker.kafka for broker in self.brokers]
+
+    def alive(self):
+        return [b for b in self.brokers if b.process is not None]
+
+    async def under_load(self, story):
+        await create_topic(self.addresses, "t", PARTITIONS)
+        load = Load(self.addresses, "t", PARTITIONS, burst=20)
+        running = asyncio.create_task(load.run())
+        await load.progress()
+        await story(load)
+        await load.progress(30, 200)
+        load.stopping = True
+        await asyncio.wait_for(running, 120)
+        found = await asyncio.wait_for(read_all(self.addresses, "t", PARTITIONS), 120)
+        load.check(found)
+        assert len(load.acknowledged) > 1000
+        return load
+
+
+@pytest.fixture
+def fleet(s3, s3_millrace):
+    def make(*, proxies=(None, None, None)):
+        bucket = s3.bucket(f"failover-{os.getpid()}-{time.monotonic_ns()}")
+        urls = [s3.url(bucket, "log", **({"endpoint": proxy.endpoint} if proxy else {})) for proxy in proxies]
+        return Fleet(s3_millrace, urls)
+
+    return make
+
+
+def leads_everything_again(load, seconds):
+    """Every partition acknowledges something."""
+    return load.progress(seconds, PARTITIONS * 20)
+
+
+@pytest.mark.timeout(240)
+def test_each_broker_killed_in_turn_and_the_others_go_on(fleet):
+    three = fleet()
+
+    async def story(load):
+        for broker in list(three.brokers):
+            await asyncio.to_thread(broker.kill9)
+            # Without it: fenced after the session timeout, its partitions led by the others.
+            await leads_everything_again(load, 40)
+            await asyncio.to_thread(broker.start)
+            await leads_everything_again(load, 40)
+
+    asyncio.run(three.under_load(story))
+
+
+@pytest.mark.timeout(240)
+def test_a_rolling_restart_goes_unnoticed(fleet):
+    three = fleet()
+
+    async def story(load):
+        for broker in list(three.brokers):
+            code = await asyncio.to_thread(broker.stop, 60)
+            assert code == 0, broker.log()[-3000:]
+            assert "partitions_left=0" in broker.log()
+            await leads_everything_again(load, 30)
+            await asyncio.to_thread(broker.start)
+            await leads_everything_again(load, 30)
+
+    load = asyncio.run(three.under_load(story))
+    assert not load.unknown, list(load.unknown.items())[:3]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_a_paused_broker_wakes_up_as_a_zombie_and_comes_back(fleet):
+    three = fleet()
+
+    async def story(load):
+        for broker in three.brokers[:2]:
+            os.kill(broker.pid, signal.SIGSTOP)
+            await asyncio.sleep(30)
+            before = len(load.acknowledged)
+            os.kill(broker.pid, signal.SIGCONT)
+            await leads_everything_again(load, 40)
+            assert before > 0
+            deadline = time.monotonic() + 30
+            while "server.rejoining" not in broker.log() and time.monotonic() < deadline:
+                await asyncio.sleep(0.2)
+            assert "server.rejoining" in broker.log(), broker.log()[-3000:]
+            await asyncio.sleep(5)
+            assert broker.process.poll() is None
+
+    asyncio.run(three.under_load(story))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_all_killed_at_once_and_started_from_the_bucket(fleet):
+    three = fleet()
+
+    async def story(load):
+        for _ in range(3):
+            for broker in three.brokers:
+                broker.kill9()
+            await asyncio.gather(*(asyncio.to_thread(broker.start) for broker in three.brokers))
+            await leads_everything_again(load, 60)
+
+    asyncio.run(three.under_load(story))
+
+
+class StoreProxy:
+    """A way to the store that can be cut: connections break, new ones are accepted and lead nowhere."""
+
+    def __init__(self, endpoint):
+        host, _, port = endpoint.removeprefix("http://").partition(":")
+        self.target = (host, int(port))
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.endpoint = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.cut = False
+        self.open = set()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            if self.cut:
+                self.open.add(client)
+                continue
+            try:
+                server = socket.create_connection(self.target)
+            except OSError:
+                client.close()
+                continue
+            self.open |= {client, server}
+            for source, sink in ((client, server), (server, client)):
+                threading.Thread(target=self.pump, args=(source, sink), daemon=True).start()
+
+    def pump(self, source, sink):
+        try:
+            while data := source.recv(1 << 16):
+                if self.cut:
+                    break
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            self.open.discard(end)
+            end.close()
+
+    def set_cut(self, cut):
+        self.cut = cut
+        for end in list(self.open):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_one_broker_that_cannot_reach_the_store_does_not_stop_the_others(fleet, s3):
+    proxy = StoreProxy(s3.endpoint)
+    three = fleet(proxies=(None, proxy, None))
+
+    async def story(load):
+        proxy.set_cut(True)
+        await asyncio.sleep(25)
+        await leads_everything_again(load, 60)
+        proxy.set_cut(False)
+        await leads_everything_again(load, 40)
+
+    asyncio.run(three.under_load(story))
