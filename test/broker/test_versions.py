@@ -33,12 +33,18 @@ APIS = {
     22: ("InitProducerId", 0, 5),
     23: ("OffsetForLeaderEpoch", 2, 4),
     32: ("DescribeConfigs", 1, 4),
+    35: ("DescribeLogDirs", 1, 5),
     37: ("CreatePartitions", 0, 3),
     42: ("DeleteGroups", 0, 2),
+    43: ("ElectLeaders", 0, 2),
     44: ("IncrementalAlterConfigs", 0, 1),
+    45: ("AlterPartitionReassignments", 0, 1),
+    46: ("ListPartitionReassignments", 0, 0),
+    55: ("DescribeQuorum", 0, 2),
     60: ("DescribeCluster", 0, 2),
     75: ("DescribeTopicPartitions", 0, 0),
 }
+ADVERTISED = {key: high for key, (_, _, high) in APIS.items()} | {64: 0}  # kafka-python knows no UnregisterBroker
 CASES = [(name, version) for name, low, high in APIS.values() for version in range(low, high + 1)]
 
 
@@ -216,10 +222,34 @@ def admin_requests(q):
     }
 
 
+def placement_requests(q):
+    moved = q["AlterPartitionReassignments"].ReassignableTopic
+    wanted = {0: [1], 1: None, 7: [1]}
+    some = [moved.ReassignablePartition(partition_index=i, replicas=r) for i, r in wanted.items()]
+    listed = q["ListPartitionReassignments"].ListPartitionReassignmentsTopics
+    quorum = q["DescribeQuorum"].TopicData
+    return {
+        "AlterPartitionReassignments": lambda v, _: {"topics": [moved(name=TOPIC, partitions=some)]},
+        "ListPartitionReassignments": lambda v, _: {"topics": [listed(name=TOPIC, partition_indexes=[0, 7])]},
+        "ElectLeaders": lambda v, _: {
+            "topic_partitions": [q["ElectLeaders"].TopicPartitions(topic=TOPIC, partitions=[0, 7])]
+        },
+        "DescribeQuorum": lambda v, _: {
+            "topics": [
+                quorum(topic_name=name, partitions=[quorum.PartitionData(partition_index=0)])
+                for name in ("__cluster_metadata", TOPIC)
+            ]
+        },
+        "DescribeLogDirs": lambda v, _: {
+            "topics": [q["DescribeLogDirs"].DescribableLogDirTopic(topic=TOPIC, partitions=[0, 7])]
+        },
+    }
+
+
 def requests(messages):
     """For each API a function of the version and the topic's id that gives the fields of its request."""
     q = {name: messages[f"{name}Request"] for name, _, _ in APIS.values()}
-    return {**data_requests(q), **group_requests(q), **admin_requests(q)}
+    return {**data_requests(q), **group_requests(q), **admin_requests(q), **placement_requests(q)}
 
 
 def batch():
@@ -327,7 +357,7 @@ def check_configs(answer, version):
 
 
 def check_versions(answer, version):
-    assert {k.api_key: k.max_version for k in answer.api_keys} == {key: high for key, (_, _, high) in APIS.items()}
+    assert {k.api_key: k.max_version for k in answer.api_keys} == ADVERTISED
     if version >= 3:
         assert "transaction.version" not in {f.name for f in answer.finalized_features}
 
@@ -337,7 +367,35 @@ def check_describe(answer, version):
     assert (answer.next_cursor.topic_name, answer.next_cursor.partition_index) == (TOPIC, 1)
 
 
+def check_reassigned(answer, version):
+    # As asked already, nothing to call off, and no such partition.
+    assert codes(answer.responses[0].partitions) == [0, 85, 3]
+
+
+def check_quorum(answer, version):
+    log, other = (topic.partitions[0] for topic in answer.topics)
+    assert (log.error_code, other.error_code) == (0, 3)
+    assert log.leader_id == 1 and log.leader_epoch >= 1 and log.high_watermark > 0
+    assert [(voter.replica_id, voter.log_end_offset) for voter in log.current_voters] == [(1, log.high_watermark)]
+    if version >= 2:
+        assert [node.node_id for node in answer.nodes] == [1]
+
+
+def check_log_dirs(answer, version):
+    (place,) = answer.results
+    assert place.log_dir.startswith("file:///") and place.log_dir.endswith("/bucket")
+    (topic,) = place.topics
+    assert [(p.partition_index, p.offset_lag, p.is_future_key) for p in topic.partitions] == [(0, 0, False)]
+    if version >= 4:
+        assert (place.total_bytes, place.usable_bytes) == (-1, -1)
+
+
 CHECKS = {
+    "AlterPartitionReassignments": check_reassigned,
+    "ListPartitionReassignments": lambda a, v: (a.error_code, a.topics) == (0, []) or pytest.fail(str(a)),
+    "ElectLeaders": lambda a, v: codes(a.replica_election_results[0].partition_result) == [84, 3] or pytest.fail(str(a)),
+    "DescribeQuorum": check_quorum,
+    "DescribeLogDirs": check_log_dirs,
     "Produce": check_produce,
     "Fetch": check_fetch,
     "ListOffsets": check_list_offsets,
