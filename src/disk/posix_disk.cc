@@ -26,7 +26,8 @@ namespace {
 using object::file_io::Fd;
 
 constexpr std::size_t kBufferBytes = 1 << 20;
-constexpr std::size_t kThreads = 4;  // one writes, one prepares, others read
+constexpr std::size_t kWriters = 2;  // one writes a frame, one prepares the next segment
+constexpr std::size_t kReaders = 2;  // of their own: what is read must not delay an ack
 
 Error error_of(int error, const std::string& doing, const std::string& path) {
   const Code code = object::file_io::error_of(error, doing, path).code();
@@ -179,7 +180,7 @@ class PosixDisk final : public WalDisk {
       }
       return files;
     };
-    co_return co_await threads_.run(std::move(job));
+    co_return co_await writers_.run(std::move(job));
   }
 
   Task<Result<void>> create(std::string name, std::uint64_t size) override {
@@ -192,7 +193,7 @@ class PosixDisk final : public WalDisk {
       TRY_VOID(object::file_io::sync_directory(directory));
       return file;
     };
-    CO_TRY(auto file, co_await threads_.run(std::move(job)));
+    CO_TRY(auto file, co_await writers_.run(std::move(job)));
     files_[name] = std::move(file);
     co_return Result<void>();
   }
@@ -205,7 +206,7 @@ class PosixDisk final : public WalDisk {
       if (error != 0) return fail(error_of(error, "writing", file->path));
       return {};
     };
-    co_return co_await threads_.run(std::move(job));
+    co_return co_await writers_.run(std::move(job));
   }
 
   Task<Result<void>> sync(std::string name) override {
@@ -214,13 +215,13 @@ class PosixDisk final : public WalDisk {
       if (::fdatasync(file->fd.get()) != 0) return fail(error_of(errno, "syncing", file->path));
       return {};
     };
-    co_return co_await threads_.run(std::move(job));
+    co_return co_await writers_.run(std::move(job));
   }
 
   Task<Result<Slice>> read(std::string name, object::ByteRange range) override {
     CO_TRY(const auto file, co_await find(name));
     auto job = [file, range] { return read_blocks(*file, range); };
-    co_return co_await threads_.run(std::move(job));
+    co_return co_await readers_.run(std::move(job));
   }
 
   Task<Result<void>> remove(std::string name) override {
@@ -229,7 +230,7 @@ class PosixDisk final : public WalDisk {
       if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail(error_of(errno, "removing", path));
       return {};
     };
-    co_return co_await threads_.run(std::move(job));
+    co_return co_await writers_.run(std::move(job));
   }
 
  private:
@@ -238,7 +239,7 @@ class PosixDisk final : public WalDisk {
   Task<Result<std::shared_ptr<OpenFile>>> find(std::string name) {
     if (const auto found = files_.find(name); found != files_.end()) co_return found->second;
     auto job = [path = path_of(name)] { return open_segment(path, 0); };
-    CO_TRY(auto file, co_await threads_.run(std::move(job)));
+    CO_TRY(auto file, co_await writers_.run(std::move(job)));
     files_[name] = file;
     co_return file;
   }
@@ -247,7 +248,7 @@ class PosixDisk final : public WalDisk {
   Uuid volume_;
   Fd lock_;
   std::map<std::string, std::shared_ptr<OpenFile>> files_;
-  BlockingPool threads_{kThreads};  // last: its threads end before what they use
+  BlockingPool writers_{kWriters}, readers_{kReaders};  // last: their threads end before what they use
 };
 
 Result<Fd> take_directory_lock(const std::string& directory) {

@@ -19,6 +19,13 @@ std::unexpected<Error> bad_frame(std::uint64_t position, std::string_view what) 
   return fail(Code::kCorrupt, fmt::format("frame at {}: {}", position, what));
 }
 
+Uuid read_uuid(ByteReader& r) {
+  Uuid id;
+  const auto bytes = r.bytes(id.bytes.size());
+  std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
+  return id;
+}
+
 // Of head and table, without the checksum's own four bytes.
 std::uint32_t head_crc(std::string_view bytes, std::size_t records) {
   const std::uint32_t head = crc32c(bytes.substr(0, kFrameCrcAt));
@@ -41,6 +48,7 @@ Slice encode_segment_header(const SegmentHeader& header) {
   w.be(std::uint32_t{0});
   w.be(header.incarnation.value());
   w.be(header.size);
+  w.bytes(header.bucket.view());
   out.resize(kSegmentCrcAt, '\0');
   w.be(crc32c(out));
   out.resize(kBlockBytes, '\0');
@@ -54,14 +62,14 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
   const auto format = r.be<std::uint16_t>();
   r.be<std::uint16_t>();
   SegmentHeader header;
-  const auto volume = r.bytes(header.volume.bytes.size());
-  std::copy(volume.begin(), volume.end(), header.volume.bytes.begin());
+  header.volume = read_uuid(r);
   header.nonce = r.be<std::uint64_t>();
   header.sequence = r.be<std::uint64_t>();
   header.broker_id = r.be<std::int32_t>();
   r.be<std::uint32_t>();
   header.incarnation = cluster::Incarnation(r.be<std::uint64_t>());
   header.size = r.be<std::uint64_t>();
+  header.bucket = read_uuid(r);
   if (load_be<std::uint32_t>(bytes.data() + kSegmentCrcAt) != crc32c(bytes.substr(0, kSegmentCrcAt))) {
     return fail(Code::kCorrupt, "segment header does not match its checksum");
   }

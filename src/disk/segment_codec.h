@@ -40,6 +40,7 @@ struct SegmentHeader {
   std::int32_t broker_id = 0;
   cluster::Incarnation incarnation;  // the only one that writes to it
   std::uint64_t size = 0;            // of the file, this block included
+  Uuid bucket;                       // whose WAL it is: a hash of what names the bucket's cluster
   bool operator==(const SegmentHeader&) const = default;
 };
 

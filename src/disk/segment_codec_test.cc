@@ -33,6 +33,7 @@ SegmentHeader some_header() {
   header.broker_id = 3;
   header.incarnation = cluster::Incarnation(41);
   header.size = 64 << 20;
+  header.bucket.bytes[15] = 0xee;
   return header;
 }
 
@@ -41,10 +42,11 @@ TEST(SegmentCodec, header_has_its_golden_bytes_and_comes_back) {
   ASSERT_EQ(bytes.size(), kBlockBytes);
   const std::string golden(
       "MRWG\0\1\0\0\0\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf\x11\x22\x33\x44\x55\x66\x77\x88\0\0\0\0\0\0\0\xc"
-      "\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\x29\0\0\0\0\4\0\0\0",
-      64);
-  EXPECT_EQ(bytes.view().substr(0, 64), golden);
-  EXPECT_EQ(load_be<std::uint32_t>(bytes.data() + 124), crc32c(golden + std::string(60, '\0')));
+      "\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\x29\0\0\0\0\4\0\0\0"
+      "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xee",
+      80);
+  EXPECT_EQ(bytes.view().substr(0, 80), golden);
+  EXPECT_EQ(load_be<std::uint32_t>(bytes.data() + 124), crc32c(golden + std::string(44, '\0')));
   auto header = decode_segment_header(bytes);
   ASSERT_TRUE(header) << header.error().to_string();
   EXPECT_EQ(*header, some_header());

@@ -92,6 +92,7 @@ Task<Result<void>> scan_segment(WalDisk& disk, WalCore& core, DiskFile file, con
     CO_TRY(const auto records, co_await reader.next());
     if (records.empty()) break;
     ++scanned.frames;
+    scanned.buckets.try_emplace(header->bucket, file.name);
     for (const auto& record : records) {
       // Rule 31: a record says which incarnation it is of, as its segment does.
       if (record.address.broker_id != header->broker_id || record.address.incarnation != header->incarnation) {

@@ -7,6 +7,8 @@
 // another volume's segment), and as the disk does.
 #pragma once
 
+#include <map>
+
 #include "disk/wal_core.h"
 #include "disk/wal_disk.h"
 
@@ -16,6 +18,7 @@ struct Scanned {
   std::uint64_t sequence_max = 0;  // of all uses
   std::uint64_t file_number_max = 0;
   std::size_t segments = 0, frames = 0;
+  std::map<Uuid, std::string> buckets;  // whose slots were found, and a segment that has some
 };
 
 // Adds to `core` what is found, but for WALs that are given up. All must outlive the Task.

@@ -63,6 +63,7 @@ class WalStoreImpl final : public WalStore {
     Side side = Side::kBucket;
   };
 
+  Task<Result<void>> know_bucket();
   Task<Result<Side>> side_of(SlotAddress address);
   Task<Result<void>> begin(SlotAddress opening);
   bool is_own(const SlotAddress& address) const { return writer_ && writer_->wal == wal_of(address); }
@@ -93,6 +94,7 @@ class WalStoreImpl final : public WalStore {
   WalStoreOptions options_;
   WalPlaces places_;
   WalCore core_;
+  Uuid bucket_id_;  // zero: there is no cluster in it yet
   std::uint64_t next_sequence_ = 1, next_file_ = 1;
   std::optional<Writer> writer_;
   std::deque<Waiting> waiting_;
@@ -107,11 +109,30 @@ Task<Result<void>> WalStoreImpl::open() {
   if (!disk_) co_return Result<void>();
   auto scanned = co_await scan_segments(*disk_, core_, options_.lost);
   if (!scanned) co_return fail(std::move(scanned).error().with("WAL directory " + disk_->place()));
+  if (!scanned->buckets.empty()) CO_TRY_VOID(co_await know_bucket());
+  for (const auto& [id, segment] : scanned->buckets) {
+    if (id == bucket_id_) continue;
+    // Numbers of brokers and incarnations begin anew in each bucket: its slots would be taken for ours.
+    co_return fail(Code::kDenied,
+                   fmt::format("WAL directory {} holds records of another bucket (segment {}); give this one "
+                               "a directory of its own, or remove that one if its bucket is gone",
+                               disk_->place(), segment));
+  }
   next_sequence_ = scanned->sequence_max + 1;
   next_file_ = scanned->file_number_max + 1;
   tell_sizes();
   LOG_INFO("disk.opened", {"place", disk_->place()}, {"volume", disk_->volume().to_string()},
            {"segments", scanned->segments}, {"frames", scanned->frames}, {"slots", core_.slots()});
+  co_return Result<void>();
+}
+
+// `format` names the cluster and is written once (docs/formats/bucket-layout.md).
+Task<Result<void>> WalStoreImpl::know_bucket() {
+  Result<object::Object> format = co_await bucket_->get("format");
+  if (!format && format.error().code() == Code::kNotFound) co_return Result<void>();
+  if (!format) co_return fail(std::move(format).error().with("reading what bucket this is"));
+  const auto digest = object::sha256(format->body);
+  std::copy_n(digest.begin(), bucket_id_.bytes.size(), bucket_id_.bytes.begin());
   co_return Result<void>();
 }
 
@@ -141,6 +162,7 @@ Task<Result<Side>> WalStoreImpl::side_of(SlotAddress address) {
 Task<Result<void>> WalStoreImpl::begin(SlotAddress opening) {
   const bool on_disk = disk_ && options_.new_wals_on_disk;
   if (on_disk) {
+    CO_TRY_VOID(co_await know_bucket());
     WalPlace place{disk_->volume(), disk_->place()};
     CO_TRY_VOID(co_await places_.claim(wal_of(opening), std::move(place)));
   }
@@ -354,6 +376,7 @@ Task<Result<void>> WalStoreImpl::prepare_one(std::uint64_t segment_bytes) {
   CHECK(writer_ && writer_->side == Side::kDisk);
   SegmentHeader header;
   header.volume = disk_->volume();
+  header.bucket = bucket_id_;
   header.nonce = random_.next();
   header.sequence = next_sequence_++;
   header.broker_id = writer_->wal.broker_id;

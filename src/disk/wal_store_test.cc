@@ -332,6 +332,29 @@ TEST_F(WalStoreTest, a_wal_on_another_disk_is_neither_missing_nor_sealed) {
   loop_.run_until_done(body(*this));
 }
 
+TEST_F(WalStoreTest, a_disk_of_another_bucket_is_refused) {
+  const auto body = [](WalStoreTest& t) -> Task<void> {
+    EXPECT_EQ(co_await t.put(t.bucket_, "format", "cluster one"), kOk);
+    for (int life = 0; life < 2; ++life) {
+      auto store = co_await t.open(&t.volume_);
+      CO_ASSERT(store);
+      (void)co_await t.put(**store, key_at(5 + life, 0), "open");
+      EXPECT_EQ(co_await t.put(**store, key_at(5 + life, 1), "one"), kOk);
+      co_await t.close(std::move(*store));
+    }
+    for (const char* other : {"", "cluster two"}) {
+      t.bucket_ = object::MemoryStore();
+      if (*other) (void)co_await t.put(t.bucket_, "format", other);
+      auto store = co_await t.open(&t.volume_);
+      CO_ASSERT(!store);
+      EXPECT_EQ(store.error().code(), Code::kDenied);
+      EXPECT_NE(store.error().message().find("another bucket"), std::string::npos) << store.error().message();
+      t.volume_.detach();
+    }
+  };
+  loop_.run_until_done(body(*this));
+}
+
 TEST_F(WalStoreTest, a_disk_that_is_left_is_read_and_drained_while_new_slots_go_to_the_bucket) {
   const auto body = [](WalStoreTest& t) -> Task<void> {
     auto store = co_await t.open(&t.volume_);
