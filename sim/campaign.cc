@@ -18,6 +18,14 @@ namespace {
 constexpr rlim_t kCpuSecondsMax = 120;
 constexpr rlim_t kSabotagedCpuSecondsMax = 12;
 
+std::string command_of(const Campaign& campaign) {
+  std::string command = "sim_run";
+  if (campaign.run.brokers > 0 && campaign.run.scenario.empty())
+    command += fmt::format(" --brokers {}", campaign.run.brokers);
+  if (!campaign.run.scenario.empty()) command += " --scenario " + campaign.run.scenario;
+  return command;
+}
+
 // In the child: both runs of one seed; the exit code tells the parent.
 [[noreturn]] void run_twice(std::uint64_t seed, const Campaign& campaign) {
   const rlim_t seconds = campaign.run.variant.sound() ? kCpuSecondsMax : kSabotagedCpuSecondsMax;
@@ -77,8 +85,7 @@ CampaignReport run_campaign(const Campaign& campaign) {
     report.failed.push_back(seed);
     if (circled) fmt::print(stderr, "seed {}: no end within {} CPU seconds\n", seed, kCpuSecondsMax);
     if (campaign.run.variant.sound()) {
-      fmt::print(stderr, "replay with: sim_run --seeds 1 --first-seed {}{} --verbose --log\n", seed,
-                 campaign.run.brokers > 0 ? fmt::format(" --brokers {}", campaign.run.brokers) : "");
+      fmt::print(stderr, "replay with: {} --seeds 1 --first-seed {} --verbose --log\n", command_of(campaign), seed);
     }
     if (!campaign.stop_at_first) continue;
     end = next;

@@ -89,6 +89,14 @@ void PartitionModel::read_failed(std::int64_t offset, std::int32_t epoch, const 
   }
 }
 
+void PartitionModel::found_first(std::optional<std::int64_t> offset, std::int32_t epoch, const Promises& promises) {
+  const std::int64_t promised = promises.to(epoch);
+  if (!offset && promised > start_maybe_)
+    violation(fmt::format("a search by time finds nothing, though [{}, {}) was promised", start_maybe_, promised));
+  if (offset && *offset > start_maybe_ && *offset >= promised && promised > start_maybe_)
+    violation(fmt::format("a search by time skips to {}, [{}, {}) was promised", *offset, start_maybe_, promised));
+}
+
 void PartitionModel::finish(std::int64_t log_start, std::int64_t end) {
   if (log_start < start_) violation(fmt::format("the log begins at {}, it was deleted before {}", log_start, start_));
   if (end < high_watermark()) violation(fmt::format("the log ends at {}, {} was promised", end, high_watermark()));

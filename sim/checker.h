@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,8 @@ class PartitionModel {
   // An answer of a leader of `epoch` to a read from `offset` that was asked when promises() was `promised`.
   void read(std::int64_t offset, std::int32_t epoch, const Promises& promised, const storage::ReadResult& answer);
   void read_failed(std::int64_t offset, std::int32_t epoch, const Promises& promised, const Error& error);
+  // The answer to a search for the first record of all.
+  void found_first(std::optional<std::int64_t> offset, std::int32_t epoch, const Promises& promised);
   // DeleteRecords: before asking, and once it was answered.
   void delete_begins(std::int64_t offset) { start_maybe_ = std::max(start_maybe_, offset); }
   void deleted_before(std::int64_t offset) { start_ = std::max(start_, offset); }

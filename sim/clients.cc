@@ -66,6 +66,16 @@ Task<void> Clients::at_read(std::shared_ptr<Node> node, Network& network, Trip t
   network.reply(trip, call, std::move(answer));
 }
 
+Task<void> Clients::at_ask_time(std::shared_ptr<Node> node, Network& network, Trip trip, cluster::PartitionId id,
+                                std::shared_ptr<Call<TimeAnswer>> call) {
+  TimeAnswer answer;
+  if (auto* partition = find(*node, id)) {
+    answer.epoch = partition->leader_epoch();
+    answer.found = co_await partition->find_by_time(0);
+  }
+  network.reply(trip, call, std::move(answer));
+}
+
 // Metadata, as much of it as is needed.
 Task<void> Clients::at_find(std::shared_ptr<Node> node, Network& network, Trip trip, cluster::PartitionId id,
                             std::shared_ptr<Call<std::optional<Leader>>> call) {
@@ -248,6 +258,23 @@ Task<Clients::ReadOutcome> Clients::read(PartitionModel& model, Route& route, st
   co_return std::move(answer);
 }
 
+// The first record at or after the beginning of time: there is one unless all was deleted.
+Task<void> Clients::ask_time(PartitionModel& model, Route& route) {
+  const auto target = co_await find_leader(model.id(), route);
+  if (!target) co_return;
+  const Promises promised = model.promises();
+  const Trip trip = network_.trip(kClients, target->machine);
+  auto call = std::make_shared<Call<TimeAnswer>>();
+  network_.send(trip, [this, target, trip, id = model.id(), call] {
+    spawn_on(target->place->executor(), at_ask_time(target, network_, trip, id, call));
+  });
+  const SteadyTime deadline = clock().now() + kReadTimeout;
+  co_await call->done.wait_until(clock(), deadline);
+  if (!call->answer || !call->answer->found || !*call->answer->found) co_return;
+  const auto& found = **call->answer->found;
+  model.found_first(found ? std::optional(found->offset) : std::nullopt, call->answer->epoch, promised);
+}
+
 Task<void> Clients::consume(Model model) {
   std::int64_t at = 0;
   Route route;
@@ -258,6 +285,7 @@ Task<void> Clients::consume(Model model) {
     } else if (answer && answer->error().code() == Code::kInvalid) {
       at = model->start_maybe();
     }
+    if (world_.below(hurry_ ? 2 : 16) == 0) co_await ask_time(*model, route);
     if (world_.below(8) == 0) {
       const auto low = model->start_maybe(), high = std::max(model->high_watermark(), low + 1);
       at = low + static_cast<std::int64_t>(world_.below(static_cast<std::uint64_t>(high - low)));
@@ -299,7 +327,8 @@ Task<void> Clients::read_everything() {
 Task<void> Clients::delete_records(Model model) {
   Route route;
   while (storming_ && !model->gone) {
-    co_await sleep_for(clock(), Duration(1s * (1 + world_.below(8))));
+    const Duration pause = Duration((hurry_ ? 100ms : 1s) * (1 + world_.below(8)));
+    co_await sleep_for(clock(), pause);
     const auto target = co_await find_leader(model->id(), route);
     if (!target || model->high_watermark() == 0) continue;
     const auto most = static_cast<std::uint64_t>(model->high_watermark());

@@ -27,6 +27,8 @@ class Clients {
   void begin(int topics_at_once);
   // Nothing new is asked; what is not acknowledged is repeated until it is.
   void end_storm() { storming_ = false; }
+  // DeleteRecords and time queries much more often.
+  void hurry() { hurry_ = true; }
   bool storming() const { return storming_; }
   bool idle() const { return producing_ == 0 && tasks_ == 0; }
 
@@ -63,6 +65,10 @@ class Clients {
     std::optional<Result<storage::ReadResult>> read;  // nothing: not the leader
     std::int32_t epoch = -1;
   };
+  struct TimeAnswer {
+    std::optional<Result<std::optional<storage::TimedOffset>>> found;  // nothing: not the leader
+    std::int32_t epoch = -1;
+  };
   struct Leader {
     std::string host;
     std::uint16_t port = 0;
@@ -83,6 +89,7 @@ class Clients {
              const std::optional<Appended>& answer, bool first);
   Task<void> consume(Model model);
   Task<ReadOutcome> read(PartitionModel& model, Route& route, std::int64_t offset, std::size_t bytes);
+  Task<void> ask_time(PartitionModel& model, Route& route);
   Task<void> delete_records(Model model);
   Task<void> topics_come_and_go(int topics_at_once);
   Task<void> read_all(Model model);
@@ -92,6 +99,8 @@ class Clients {
                               Slice batch, std::shared_ptr<Call<Appended>> call);
   static Task<void> at_read(std::shared_ptr<Node> node, Network& network, Trip trip, cluster::PartitionId id,
                             std::int64_t offset, std::size_t bytes, std::shared_ptr<Call<ReadAnswer>> call);
+  static Task<void> at_ask_time(std::shared_ptr<Node> node, Network& network, Trip trip, cluster::PartitionId id,
+                                std::shared_ptr<Call<TimeAnswer>> call);
   static Task<void> at_find(std::shared_ptr<Node> node, Network& network, Trip trip, cluster::PartitionId id,
                             std::shared_ptr<Call<std::optional<Leader>>> call);
   static Task<void> at_delete_records(std::shared_ptr<Node> node, Network& network, Trip trip, cluster::PartitionId id,
@@ -107,6 +116,7 @@ class Clients {
   Violations& violations_;
   std::vector<Model> models_;
   bool storming_ = true;
+  bool hurry_ = false;
   int producing_ = 0;  // producers that have not emptied their window
   int tasks_ = 0;
   std::int64_t producers_ = 0;

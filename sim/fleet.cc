@@ -67,7 +67,7 @@ Task<void> Fleet::supervise(std::int32_t broker_id) {
   while (!ended_) {
     const auto node = start(broker_id, false);
     brokers_[broker_id] = node;
-    while (!node->dead() && !node->over && !ended_) co_await sleep_for(clock, 20ms);
+    while (!node->dead() && !node->over && !ended_) co_await sleep_for(clock, 100ms);
     if (ended_) co_return;
     look_at_error(*node);
     ++crashes_;
@@ -83,7 +83,7 @@ Task<void> Fleet::supervise(std::int32_t broker_id) {
 }
 
 void Fleet::look_at_error(const Node& node) {
-  if (!node.error) return;
+  if (!node.error || options_.may_refuse) return;
   if (node.error->code() != Code::kCorrupt && node.error->code() != Code::kInternal) return;
   violations_.add(fmt::format("broker {} does not open: {}", node.options.broker_id, node.error->to_string()));
 }

@@ -19,6 +19,7 @@ struct FleetOptions {
   Duration restart_max = 3s;  // until a successor is started
   std::int64_t drift_ppm_max = 0;
   Duration wall_skew_max{0};
+  bool may_refuse = false;  // to open, over what it finds in the bucket
 };
 
 class Fleet {

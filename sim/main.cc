@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 
 #include "sim/run.h"
+#include "sim/scenarios.h"
 
+using millrace::sim::all_scenarios;
 using millrace::sim::all_variants;
 using millrace::sim::Campaign;
 using millrace::sim::Expect;
@@ -33,6 +35,26 @@ bool run_mutants(Campaign campaign) {
   return well;
 }
 
+bool run_scenarios(Campaign campaign, const std::string& name) {
+  bool well = true;
+  for (const auto& scenario : all_scenarios()) {
+    if (name != "all" && name != scenario.name) continue;
+    campaign.run.scenario = scenario.name;
+    const auto report = millrace::sim::run_campaign(campaign);
+    fmt::print("{:<20} {:>4} seeds, {} failed   {}\n", scenario.name, report.seeds_run, report.failed.size(),
+               scenario.what);
+    std::fflush(stdout);
+    well &= report.failed.empty();
+  }
+  return well;
+}
+
+int list_scenarios(const std::string& asked) {
+  fmt::print(stderr, "--scenario {}: there is all, and\n", asked);
+  for (const auto& known : all_scenarios()) fmt::print(stderr, "  {:<20} {}\n", known.name, known.what);
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -45,6 +67,8 @@ int main(int argc, char** argv) {
   campaign.run.brokers = 1;
   app.add_option("--brokers", campaign.run.brokers, "How many brokers; 0: the seed decides")->capture_default_str();
   app.add_option("--variant", variant, "none, or a safeguard to break (--mutants names them)")->capture_default_str();
+  std::string scenario;
+  app.add_option("--scenario", scenario, "One of the scripted stories instead of the random one; all: each of them");
   app.add_flag("--mutants", mutants, "Show that each broken variant is caught within the seeds it is given");
   app.add_flag("--verbose", campaign.verbose, "One line for each seed");
   app.add_flag("--log", campaign.run.log, "Every event with its virtual time, and what the brokers log, to stderr");
@@ -58,6 +82,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   campaign.run.variant = *found;
+  if (!scenario.empty()) {
+    if (scenario != "all" && !millrace::sim::find_scenario(scenario)) return list_scenarios(scenario);
+    return run_scenarios(campaign, scenario) ? 0 : 1;
+  }
   const auto report = millrace::sim::run_campaign(campaign);
   fmt::print("{} seeds, {} failed\n", report.seeds_run, report.failed.size());
   return report.failed.empty() ? 0 : 1;

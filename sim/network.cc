@@ -75,8 +75,8 @@ Task<Result<Slice>> Network::ask(Machine from, std::string host, std::uint16_t p
   ++counts_.asked;
   Clock& clock = world_.main().clock;
   const SteadyTime deadline = clock.now() + patience;
-  const auto target = at(host, port);
-  if (!target) {
+  const auto target = deaf(from) ? nullptr : at(host, port);
+  if (!target || deaf(target->machine)) {
     ++counts_.refused;
     // Either a machine says so, or nobody answers at all; but no request was sent.
     const Duration wait = world_.chance(50) ? world_.up_to(weather_.delay_max) : patience;

@@ -63,7 +63,14 @@ class Network {
   void cut(Machine from, Machine to) { cuts_.insert({from, to}); }
   void cut_both(Machine one, Machine other);
   void heal(Machine one, Machine other);
-  void heal_all() { cuts_.clear(); }
+  void heal_all() {
+    cuts_.clear();
+    deaf_.clear();
+  }
+  // The machine hears nothing of the metadata: not from the bucket, where it can write its own log, nor from brokers.
+  void deafen(Machine machine) { deaf_.insert(machine); }
+  void undeafen(Machine machine) { deaf_.erase(machine); }
+  bool deaf(Machine machine) const { return deaf_.contains(machine); }
   bool passes(Machine from, Machine to) const { return !cuts_.contains({from, to}); }
   Trip trip(Machine from, Machine to);
 
@@ -96,6 +103,7 @@ class Network {
   Weather weather_;
   Counts counts_;
   std::set<std::pair<Machine, Machine>> cuts_;  // from, to
+  std::set<Machine> deaf_;
   std::map<std::pair<std::string, std::uint16_t>, std::shared_ptr<Node>> listeners_;
   std::multimap<Machine, std::shared_ptr<PeerCall>> open_calls_;  // by who is asked
 };

@@ -11,8 +11,9 @@ constexpr Duration kBucketTimeout = 1s;
 
 // In the world's place.
 template <class T, class F>
-Task<Result<T>> Bridge::cross(F job) {
-  if (!network_.passes(self_, kBucket)) {
+Task<Result<T>> Bridge::cross(std::string key, F job) {
+  const bool unheard = network_.deaf(self_) && key.starts_with("meta/");
+  if (unheard || !network_.passes(self_, kBucket)) {
     const bool connected = world_.chance(50);
     co_await sleep_for(world_.main().clock, kBucketTimeout);
     co_return fail(connected ? Code::kTimeout : Code::kUnavailable, "the bucket cannot be reached");
@@ -26,38 +27,39 @@ Task<Result<T>> Bridge::cross(F job) {
 }
 
 template <class T, class F>
-Task<Result<T>> Bridge::across(F job) {
-  auto there = [this, job] { return cross<T>(job); };
+Task<Result<T>> Bridge::across(std::string key, F job) {
+  auto there = [this, key, job] { return cross<T>(key, job); };
   co_return co_await run_on(world_.main().executor(), there);
 }
 
 Task<Result<std::string>> Bridge::put_if_absent(std::string key, SliceChain body) {
   auto job = [this, key, body] { return bucket_.put_if_absent(key, body); };
-  co_return co_await across<std::string>(job);
+  co_return co_await across<std::string>(key, job);
 }
 Task<Result<std::string>> Bridge::put_if_match(std::string key, SliceChain body, std::string etag) {
   auto job = [this, key, body, etag] { return bucket_.put_if_match(key, body, etag); };
-  co_return co_await across<std::string>(job);
+  co_return co_await across<std::string>(key, job);
 }
 Task<Result<object::Object>> Bridge::get(std::string key) {
   auto job = [this, key] { return bucket_.get(key); };
-  co_return co_await across<object::Object>(job);
+  co_return co_await across<object::Object>(key, job);
 }
 Task<Result<Slice>> Bridge::get_range(std::string key, object::ByteRange range) {
   auto job = [this, key, range] { return bucket_.get_range(key, range); };
-  co_return co_await across<Slice>(job);
+  co_return co_await across<Slice>(key, job);
 }
 Task<Result<std::optional<object::Object>>> Bridge::get_if_changed(std::string key, std::string etag) {
   auto job = [this, key, etag] { return bucket_.get_if_changed(key, etag); };
-  co_return co_await across<std::optional<object::Object>>(job);
+  co_return co_await across<std::optional<object::Object>>(key, job);
 }
 Task<Result<void>> Bridge::remove(std::vector<std::string> keys) {
   auto job = [this, keys] { return bucket_.remove(keys); };
-  co_return co_await across<void>(job);
+  const std::string key = keys.empty() ? "" : keys.front();
+  co_return co_await across<void>(key, job);
 }
 Task<Result<std::vector<object::Listed>>> Bridge::list(std::string prefix, std::string after, std::size_t limit) {
   auto job = [this, prefix, after, limit] { return bucket_.list(prefix, after, limit); };
-  co_return co_await across<std::vector<object::Listed>>(job);
+  co_return co_await across<std::vector<object::Listed>>(prefix, job);
 }
 
 Node::Node(World& world, Network& network, object::Store& bucket, NodeOptions node_options)

@@ -28,9 +28,9 @@ class Bridge final : public object::Store {
 
  private:
   template <class T, class F>
-  Task<Result<T>> across(F job);
+  Task<Result<T>> across(std::string key, F job);
   template <class T, class F>
-  Task<Result<T>> cross(F job);
+  Task<Result<T>> cross(std::string key, F job);
 
   World& world_;
   Network& network_;

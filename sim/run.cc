@@ -1,12 +1,13 @@
 #include "sim/run.h"
 
 #include "sim/faults.h"
+#include "sim/scenarios.h"
 #include "sim/stage.h"
 
 namespace millrace::sim {
 namespace {
 
-constexpr Duration kEndsWithin = 900s;  // of virtual time, storm included
+constexpr Duration kEndsWithin = 1800s;  // of virtual time, storm included
 
 // The story of a seed: a storm, and then everything must be well again.
 Task<void> random_story(Stage& stage, const RunOptions& options) {
@@ -19,7 +20,14 @@ Task<void> random_story(Stage& stage, const RunOptions& options) {
 }
 
 Task<void> play(Stage& stage, const RunOptions& options, bool& done) {
-  co_await random_story(stage, options);
+  if (options.scenario.empty()) {
+    co_await random_story(stage, options);
+  } else {
+    const Scenario* scenario = find_scenario(options.scenario);
+    CHECK(scenario);
+    co_await scenario->story(stage);
+    co_await stage.calm_and_check();
+  }
   done = true;
 }
 

@@ -1,5 +1,7 @@
 #include "sim/stage.h"
 
+#include <fmt/format.h>
+
 namespace millrace::sim {
 
 Stage::Stage(std::uint64_t seed, Variant which)
@@ -21,6 +23,57 @@ Task<bool> Stage::until(std::function<bool()> holds, Duration patience) {
   const SteadyTime deadline = clock().now() + patience;
   while (!holds() && clock().now() < deadline) co_await sleep_for(clock(), 20ms);
   co_return holds();
+}
+
+Task<void> Stage::open(int brokers, int topics) {
+  fleet.options() = {.brokers = brokers, .crashes = false, .restart_max = 1s};
+  bucket.options() = object::FaultOptions{.latency_min = 1ms, .latency_max = 20ms, .timeout = 1s};
+  fleet.begin();
+  const bool opened = co_await until([this] { return fleet.all_open(); }, 60s);
+  if (!opened) violations.add("not all brokers open within 60 s");
+  clients.begin(topics);
+  co_await wait(4s);
+}
+
+Task<void> Stage::expect_progress(Duration within, const char* after) {
+  std::vector<std::pair<Model, std::size_t>> before;
+  for (const auto& model : clients.models()) before.emplace_back(model, model->acks());
+  const std::function<bool()> moved = [&before] {
+    return std::all_of(before.begin(), before.end(),
+                       [](const auto& one) { return one.first->gone || one.first->acks() > one.second; });
+  };
+  const bool did = co_await until(moved, within);
+  if (did) co_return;
+  for (const auto& [model, acks] : before) {
+    if (model->gone || model->acks() > acks) continue;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(within).count();
+    violations.add(fmt::format("{}: nothing is acknowledged for {} s after {}", model->name(), seconds, after));
+  }
+}
+
+std::shared_ptr<Node> Stage::leader_of(const PartitionModel& model) const {
+  std::shared_ptr<Node> best;
+  for (const auto& node : fleet.listening()) {
+    if (!best || node->cluster->state().applied() > best->cluster->state().applied()) best = node;
+  }
+  const auto* partition = best ? best->cluster->state().partition(model.id()) : nullptr;
+  return partition && partition->leader_broker ? fleet.broker(*partition->leader_broker) : nullptr;
+}
+
+std::shared_ptr<Node> Stage::some_leader() {
+  std::vector<std::shared_ptr<Node>> leaders;
+  for (const auto& model : clients.models()) {
+    const auto leader = model->gone ? nullptr : leader_of(*model);
+    if (leader) leaders.push_back(leader);
+  }
+  return leaders.empty() ? fleet.alive().front() : leaders[world.below(leaders.size())];
+}
+
+std::shared_ptr<Node> Stage::controller() const {
+  for (const auto& node : fleet.alive()) {
+    if (node->cluster && node->cluster->is_controller()) return node;
+  }
+  return nullptr;
 }
 
 Task<void> Stage::calm_and_check() {

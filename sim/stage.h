@@ -18,6 +18,14 @@ struct Stage {
 
   Clock& clock() { return world.main().clock; }
   Task<void> wait(Duration duration) { return sleep_for(clock(), duration); }
+  // A calm start: so many brokers that do not crash, topics and their clients.
+  Task<void> open(int brokers, int topics);
+  // Within that time every partition acknowledges something new.
+  Task<void> expect_progress(Duration within, const char* after);
+  // Of a partition that has clients; null while nobody leads it. And whoever appends to the metadata log.
+  std::shared_ptr<Node> leader_of(const PartitionModel& model) const;
+  std::shared_ptr<Node> some_leader();
+  std::shared_ptr<Node> controller() const;
   // True once `holds`; false when that took longer than `patience`.
   Task<bool> until(std::function<bool()> holds, Duration patience);
   // Faults end and the dead return; within a bound of virtual time all is acknowledged. Then every process is started

@@ -20,7 +20,6 @@ struct Variant {
   std::uint64_t within = 0;  // so many seeds it must be caught, or hold
   storage::Sabotage sabotage = storage::Sabotage::kNone;
   StoreBreak store = StoreBreak::kNone;
-  bool deaf = false;     // brokers' logs do not hear of fences in the metadata (deaf_cluster.h)
   int brokers = 0;       // that show it best; 0: the seed decides
   std::string scenario;  // that shows it best; none: the random story
   bool sound() const { return expect == Expect::kHolds; }
