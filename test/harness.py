@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 MILLRACE = Path(os.environ.get("BINARY_UNDER_TEST", ROOT / "build" / "release" / "millrace"))
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
@@ -37,6 +39,21 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def small_disk(path, megabytes):
+    """A file system of its own; yields a function that gives it another size."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
+    if (done := subprocess.run(mount, capture_output=True, text=True)).returncode != 0:
+        pytest.skip(f"this machine lets nobody mount a file system: {done.stderr.strip()}")
+    try:
+        yield lambda mb: subprocess.run(["mount", "-o", f"remount,size={mb}m", str(path)], check=True)
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)
 
 
 # ------------------------------------------------------------------------------------------- Millrace

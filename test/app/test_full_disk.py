@@ -2,30 +2,14 @@
 
 import contextlib
 import os
-import subprocess
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
-from harness import Millrace, wait_until
+from harness import Millrace, small_disk, wait_until
 
 RECORDS = 12_000
 VALUE = b"x" * 1000
-
-
-@contextlib.contextmanager
-def small_disk(path, megabytes):
-    """A file system of its own; yields a function that gives it another size."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
-    if (done := subprocess.run(mount, capture_output=True, text=True)).returncode != 0:
-        pytest.skip(f"this machine lets nobody mount a file system: {done.stderr.strip()}")
-    try:
-        yield lambda mb: subprocess.run(["mount", "-o", f"remount,size={mb}m", str(path)], check=True)
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(tmp_path):
