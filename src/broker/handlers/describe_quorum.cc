@@ -22,7 +22,7 @@ Response::ReplicaState voter(const cluster::ClusterDescription& cluster, const c
   const bool known = broker.applied.value() > 0;
   out.log_end_offset = known ? static_cast<std::int64_t>(broker.applied.value()) : -1;
   if (broker.id == cluster.controller_id) {
-    out.last_caught_up_timestamp = now_ms;
+    out.last_fetch_timestamp = out.last_caught_up_timestamp = now_ms;
   } else if (broker.heard_ms_ago >= 0) {
     out.last_fetch_timestamp = now_ms - broker.heard_ms_ago;
     if (known && broker.applied >= cluster.applied) out.last_caught_up_timestamp = out.last_fetch_timestamp;

@@ -1,5 +1,6 @@
 // IncrementalAlterConfigs (KIP-339): set, delete, append to and subtract from the keys of topics. Broker keys are
-// read when the program starts, so changing one is refused, as Kafka refuses its read-only ones.
+// read when the program starts, so setting one is refused, as Kafka refuses its read-only ones; taking back what was never
+// set changes nothing, which is how Kafka's reassignment tool ends (it removes throttles).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -73,6 +74,13 @@ Task<AlterConfigsResourceResponse> alter_topic(Services& services, const AlterCo
   co_return out;
 }
 
+bool only_deletes(const AlterConfigsResource& resource) {
+  const auto deletes = [](const auto& change) {
+    return change.config_operation == static_cast<std::int8_t>(cluster::ConfigOp::kDelete);
+  };
+  return std::ranges::all_of(resource.configs, deletes);
+}
+
 }  // namespace
 
 Task<kafka::IncrementalAlterConfigsResponse> incremental_alter_configs(Services& services, Caller,
@@ -93,6 +101,10 @@ Task<kafka::IncrementalAlterConfigsResponse> incremental_alter_configs(Services&
     AlterConfigsResourceResponse refused;
     refused.resource_type = resource.resource_type;
     refused.resource_name = std::string(resource.resource_name);
+    if (type == ResourceType::kBroker && only_deletes(resource)) {
+      response.responses.push_back(std::move(refused));
+      continue;
+    }
     refused.error_code = wire(ErrorCode::kInvalidRequest);
     if (type == ResourceType::kTopic) {
       refused.error_message = "Each resource must appear at most once.";
