@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -14,7 +15,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 from object.conftest import s3  # noqa: F401  the server with the bucket that the brokers share
 
-NOT_LEADER, OUT_OF_RANGE, UNKNOWN_PARTITION = 6, 1, 3
+OUT_OF_RANGE, NOT_LEADER, NOT_COORDINATOR = 1, 6, 16
 
 
 class Cluster:
@@ -107,8 +108,8 @@ class Cluster:
         return {each["partition_index"]: each["leader_id"] for each in partitions}
 
     @contextlib.contextmanager
-    def frozen(self, node_id):
-        pid = self.brokers[node_id].pid
+    def frozen(self, node_id, broker=None):
+        pid = (broker or self.brokers[node_id]).pid
         os.kill(pid, signal.SIGSTOP)
         try:
             yield
@@ -375,6 +376,79 @@ def test_beyond_the_end_is_out_of_range_at_the_leader_that_proved_it(cluster, me
 
 
 # ------------------------------------------------------------------------------------ brokers that go
+
+
+def commit(wire, messages, group, offset):
+    kind = messages["OffsetCommitRequest"].OffsetCommitRequestTopic
+    partition = kind.OffsetCommitRequestPartition(partition_index=0, committed_offset=offset, committed_metadata="")
+    answer = wire.call("OffsetCommit", 8, group_id=group, topics=[kind(name="zombie", partitions=[partition])])
+    return answer.topics[0].partitions[0].error_code
+
+
+def leader_of(wire, messages, topic):
+    asked = [messages["MetadataRequest"].MetadataRequestTopic(name=topic)]
+    return wire.call("Metadata", 9, topics=asked).topics[0].partitions[0].leader_id
+
+
+def coordinator(wire, group):
+    answer = wire.call("FindCoordinator", 0, key=group)
+    return answer.node_id if answer.error_code == 0 else None
+
+
+@pytest.mark.timeout(120)
+def test_a_broker_fenced_in_its_sleep_says_nothing_of_the_newest(cluster, messages):
+    """Rule 19: what it knows is old, so neither the end of the log nor a committed offset may come from it."""
+    cluster.topic("zombie", 1, records=5)
+    zombie = next(n for n in (1, 2, 3) if n != cluster.status()["controller"])
+    cluster.ok("move", "zombie-0", zombie, "--wait")
+    asked = {name: Wire(cluster.brokers[zombie], messages) for name in ("fetch", "latest", "committed")}
+    wait_until(lambda: coordinator(asked["committed"], "z-0"), 20, "the coordinator's topic")
+    group = next(f"z-{i}" for i in range(100) if coordinator(asked["committed"], f"z-{i}") == zombie)
+    wait_until(lambda: commit(asked["committed"], messages, group, 3) == 0, 20, "a commit")
+    broker = cluster.brokers[zombie]
+    topic = messages["FetchRequest"].FetchTopic
+    beyond = topic(topic="zombie", partitions=[topic.FetchPartition(partition=0, fetch_offset=7, partition_max_bytes=99)])
+    topic = messages["ListOffsetsRequest"].ListOffsetsTopic
+    latest = topic(name="zombie", partitions=[topic.ListOffsetsPartition(partition_index=0, timestamp=-1)])
+    topic = messages["OffsetFetchRequest"].OffsetFetchRequestTopic
+    of_group = topic(name="zombie", partition_indexes=[0])
+    calls = {
+        "fetch": lambda w: w.call("Fetch", 11, max_wait_ms=10, min_bytes=1, topics=[beyond]).responses[0].partitions[0],
+        "latest": lambda w: w.call("ListOffsets", 5, replica_id=-1, topics=[latest]).topics[0].partitions[0],
+        "committed": lambda w: w.call("OffsetFetch", 5, group_id=group, topics=[of_group]),
+    }
+    answers = {}
+
+    def ask(name):
+        with contextlib.suppress(OSError, AssertionError):  # it closed the connection instead
+            answers[name] = calls[name](asked[name])
+
+    del cluster.brokers[zombie]
+    try:
+        with cluster.frozen(zombie, broker):
+            other = Wire(next(iter(cluster.brokers.values())), messages)
+            wait_until(lambda: leader_of(other, messages, "zombie") not in (zombie, -1), 40, "another leader")
+            cluster.produce("zombie", 20)
+            new = wait_until(lambda: coordinator(other, group), 20, "another coordinator")
+            other = Wire(cluster.brokers[new], messages)
+            wait_until(lambda: commit(other, messages, group, 9) == 0, 20, "a commit there")
+            threads = [threading.Thread(target=ask, args=(name,)) for name in calls]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.3)
+        for thread in threads:
+            thread.join()
+    finally:
+        cluster.brokers[zombie] = broker
+    if "fetch" in answers:
+        assert answers["fetch"].error_code == NOT_LEADER
+    if "latest" in answers:
+        assert answers["latest"].error_code == NOT_LEADER and answers["latest"].offset == -1
+    if "committed" in answers:
+        assert answers["committed"].error_code == NOT_COORDINATOR
+    live = lambda: all(b["state"] == "live" for b in cluster.status()["brokers"])  # noqa: E731
+    wait_until(live, 40, "the broker to come back as a new incarnation")
+    assert "server.rejoining" in broker.log()
 
 
 def test_a_broker_that_is_gone_is_fenced_offline_and_unregistered(cluster, messages):
