@@ -23,6 +23,7 @@ class Load:
         self.burst = burst
         self.acknowledged = {}
         self.unknown = {}
+        self.of_partition = [0] * partitions
         self.next = 0
         self.stopping = False
 
@@ -59,13 +60,16 @@ class Load:
             self.unknown[number] = error
             return
         self.acknowledged[number] = (metadata.partition, metadata.offset)
+        self.of_partition[metadata.partition] += 1
 
     async def progress(self, timeout_s=30, records=1):
-        """Until `records` more are acknowledged."""
-        goal = len(self.acknowledged) + records
-        async with asyncio.timeout(timeout_s):
-            while len(self.acknowledged) < goal:
-                await asyncio.sleep(0.05)
+        """Until each partition has `records` more acknowledged: records that were sent from now on are among them."""
+        goals = [count + records for count in self.of_partition]
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while any(count < goal for count, goal in zip(self.of_partition, goals)):
+            late = [p for p, goal in enumerate(goals) if self.of_partition[p] < goal]
+            assert asyncio.get_running_loop().time() < deadline, f"partitions {late} acknowledge nothing for {timeout_s} s"
+            await asyncio.sleep(0.05)
 
     def check(self, found):
         """`found`: number -> places, as read_all answers."""

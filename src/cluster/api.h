@@ -103,6 +103,7 @@ class Cluster {
 
   // True once commit() answers kFenced for ever; changed() is pulsed when that happens.
   virtual bool fenced() const = 0;
+  virtual std::string fenced_reason() const = 0;
   // It was fenced because it was not heard for too long: a new incarnation is welcome.
   virtual bool fenced_for_silence() const = 0;
 

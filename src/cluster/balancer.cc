@@ -11,7 +11,7 @@ constexpr double kBegin = 1.3, kEnd = 1.1;
 constexpr double kPartitionsWeight = 3, kBytesWeight = 5, kCpuWeight = 2;
 constexpr double kIdleBytesPerSecond = 1e6;
 constexpr std::size_t kMovesAtOnce = 10;
-constexpr Duration kInterval = 5s, kRest = std::chrono::minutes(2);
+constexpr Duration kInterval = 5s, kRest = std::chrono::minutes(2), kRestOfOthers = std::chrono::minutes(10);
 
 struct Carried {
   PartitionId partition;
@@ -99,13 +99,13 @@ class Scale {
 // The one that makes both most alike, which has half the weight of what lies between them; not one that has almost all
 // of it, which would only change their places.
 std::optional<std::size_t> best(const Carrier& from, const Carrier& to,
-                                const std::map<PartitionId, SteadyTime>& moved) {
+                                const std::map<PartitionId, SteadyTime>& rests) {
   const double gap = from.score - to.score;
   const auto off = [gap](const Carried& carried) { return std::abs(gap / 2 - carried.weight); };
   std::optional<std::size_t> found;
   for (std::size_t i = 0; i < from.partitions.size(); ++i) {
     const Carried& carried = from.partitions[i];
-    if (carried.weight <= 0 || carried.weight > 0.8 * gap || moved.contains(carried.partition)) continue;
+    if (carried.weight <= 0 || carried.weight > 0.8 * gap || rests.contains(carried.partition)) continue;
     if (!found || off(carried) < off(from.partitions[*found])) found = i;
   }
   return found;
@@ -113,12 +113,16 @@ std::optional<std::size_t> best(const Carrier& from, const Carrier& to,
 
 }  // namespace
 
+void Balancer::note_moves(const MetadataState& state, SteadyTime now) {
+  for (const auto& [id, to] : state.moves()) rests_.try_emplace(id, now + kRestOfOthers);
+}
+
 std::vector<Record> Balancer::plan(const MetadataState& state, const Candidates& brokers,
                                    const std::map<std::int32_t, BrokerLoad>& loads, SteadyTime now) {
   std::vector<Record> moves;
   if (now < next_ || brokers.size() < 2 || !state.moves().empty() || !state.leaderless().empty()) return moves;
   next_ = now + kInterval;
-  std::erase_if(moved_, [now](const auto& entry) { return now >= entry.second + kRest; });
+  std::erase_if(rests_, [now](const auto& entry) { return now >= entry.second; });
   Scale scale(state, brokers, loads);
   auto& carriers = scale.carriers();
   while (moves.size() < kMovesAtOnce) {
@@ -129,7 +133,7 @@ std::vector<Record> Balancer::plan(const MetadataState& state, const Candidates&
       balancing_ = false;
       break;
     }
-    const auto chosen = best(most, least, moved_);
+    const auto chosen = best(most, least, rests_);
     if (!chosen) break;
     balancing_ = true;
     const Carried carried = most.partitions[*chosen];
@@ -137,7 +141,7 @@ std::vector<Record> Balancer::plan(const MetadataState& state, const Candidates&
     most.score -= carried.weight;
     least.score += carried.weight;
     least.partitions.push_back(carried);
-    moved_[carried.partition] = now;
+    rests_[carried.partition] = now + kRest;
     moves.emplace_back(MovePartitionRecord{carried.partition, least.broker->id});
   }
   if (moves.empty()) balancing_ = false;

@@ -5,7 +5,8 @@
 // partitions count: rates and CPU are noise then.
 //
 // It begins when a score passes 1.3 and stops at 1.1, so that what moves about in between moves nothing (hysteresis);
-// a partition that was moved rests for two minutes; at most 10 moves at a time, and none while others are under way.
+// a partition that it moved rests for two minutes, one
+// that somebody else moved for ten; at most 10 moves at a time, and none while others are under way.
 // A move costs one slot flush of its leader, a metadata entry that all moves of a round share, and a GET for each slot
 // that no object replaces yet. Scores are taken anew every 5 s.
 #pragma once
@@ -21,6 +22,8 @@ namespace millrace::cluster {
 
 class Balancer {
  public:
+  // Sees what is under way; to be called after each change.
+  void note_moves(const MetadataState& state, SteadyTime now);
   // Moves to make now. `brokers`: those that may lead. Brokers without a load count as idle.
   std::vector<Record> plan(const MetadataState& state, const Candidates& brokers,
                            const std::map<std::int32_t, BrokerLoad>& loads, SteadyTime now);
@@ -28,7 +31,7 @@ class Balancer {
  private:
   bool balancing_ = false;
   SteadyTime next_{};
-  std::map<PartitionId, SteadyTime> moved_;
+  std::map<PartitionId, SteadyTime> rests_;  // until
 };
 
 }  // namespace millrace::cluster

@@ -125,6 +125,19 @@ TEST(Balancer, a_load_that_wanders_moves_each_partition_seldom) {
   EXPECT_LT(moved, 12u * 12u * 2u) << "twelve changes, each answered once or twice per partition at most";
 }
 
+TEST(Balancer, what_somebody_moved_by_hand_stays_there) {
+  Paper paper(3, 3, 0);
+  for (std::int32_t p = 0; p < 2; ++p) {
+    const PartitionId id{paper.topic, p};
+    paper.apply(MovePartitionRecord{id, 3});
+    paper.balancer.note_moves(paper.state, paper.now);
+    paper.apply(ReleaseRecord{id, paper.state.partition(id)->leader_incarnation, 0, 0, SlotNumber(1)});
+    paper.assign(p, 3, 1);
+  }
+  EXPECT_EQ(paper.round() + paper.round(), 1u) << "the third makes room, as nobody put it there";
+  EXPECT_EQ(paper.led()[3], 2);
+}
+
 TEST(Balancer, waits_while_moves_are_under_way_and_with_one_broker) {
   Paper paper(3, 60, 1);
   paper.apply(MovePartitionRecord{{paper.topic, 0}, 2});

@@ -34,12 +34,20 @@ Task<Result<void>> ClusterNode::open() {
   for (int attempt = 0; attempt < kJoinAttempts && !joined; ++attempt) {
     CO_TRY(joined, co_await register_at_controller());
     if (joined) break;
+    const bool others_hear = co_await another_hears_the_controller();
+    if (others_hear) {
+      co_await sleep_for(clock_, options_.controller_timeout / 4);
+      continue;
+    }
     CO_TRY_VOID(co_await claim_and_register());
     joined = controls_;
     if (!joined) CO_TRY_VOID(co_await log_.catch_up());
   }
   if (!joined) {
-    co_return fail(Code::kUnavailable, "other processes keep claiming this bucket; stop them, or use another bucket");
+    co_return fail(Code::kUnavailable,
+                   fmt::format("broker {} controls the cluster and others hear it, but it does not answer this broker, "
+                               "or other processes keep claiming this bucket; check the way to its kafka.advertised",
+                               state().controller_id()));
   }
   applied();
   LOG_INFO("cluster.opened", {"cluster", cluster_id().to_string()}, {"broker", options_.broker_id},

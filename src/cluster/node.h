@@ -54,6 +54,7 @@ class ClusterNode final : public Cluster {
   std::int32_t broker_id() const override { return options_.broker_id; }
   Incarnation incarnation() const override { return writer_.incarnation; }
   bool fenced() const override { return fenced_.has_value(); }
+  std::string fenced_reason() const override { return fenced_ ? fenced_->message() : std::string(); }
   bool fenced_for_silence() const override;
   Task<std::size_t> drain(SteadyTime deadline) override;
   Task<void> leave(SteadyTime deadline) override;
@@ -116,8 +117,13 @@ class ClusterNode final : public Cluster {
   Task<Result<void>> catch_up_to(LogSeq seq);
   void hear_controller();
   Task<bool> may_claim();
+  struct Votes {
+    std::size_t asked = 0, missing = 0, hearing = 0;  // the rest did not answer
+  };
+  Task<Votes> ask_others();
   Task<bool> most_miss_the_controller();
-  Task<void> ask_if_missed(Endpoint endpoint, Promise<bool> vote);
+  Task<bool> another_hears_the_controller();
+  Task<void> ask_if_missed(Endpoint endpoint, Promise<std::optional<bool>> vote);
   PeerStatus judge_controller(const PeerSuspect& suspect) const;
   Task<void> claim_control();
   Task<Result<LogSeq>> outcome_for_peer(Promise<Result<LogSeq>> done);
@@ -134,6 +140,7 @@ class ClusterNode final : public Cluster {
   Task<void> control_loop();
   std::vector<Record> decide();
   void fence_silent(std::vector<Record>& out) const;
+  void greet_new_incarnations();
   bool serves_as_controller() const;
   void hear_broker(const PeerPoll& poll);
   std::map<std::int32_t, BrokerLoad> loads() const;

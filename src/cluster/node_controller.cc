@@ -20,10 +20,10 @@ Task<void> ClusterNode::control_loop() {
   SteadyTime last = clock_.now();
   while (!stopping() && !fenced_) {
     if (clock_.now() > last + kHeldUp) {
-      controls_since_ = clock_.now();
       heard_.clear();
     }
     last = clock_.now();
+    greet_new_incarnations();
     std::vector<Record> records = serves_as_controller() ? decide() : std::vector<Record>();
     if (!records.empty()) {
       const Promise<Result<LogSeq>> done = enqueue(std::move(records), true);
@@ -40,6 +40,7 @@ Task<void> ClusterNode::control_loop() {
 // One kind at a time, the most urgent first: each looks at a state that holds what was decided before.
 std::vector<Record> ClusterNode::decide() {
   std::vector<Record> records;
+  balancer_.note_moves(state(), clock_.now());
   if (peers_) fence_silent(records);
   if (!records.empty()) return records;
   const auto brokers = brokers_to_lead();
@@ -87,11 +88,19 @@ void ClusterNode::hear_broker(const PeerPoll& poll) {
   }
 }
 
+// Whoever registered, or is new to this controller, counts as heard just now.
+void ClusterNode::greet_new_incarnations() {
+  for (const auto& [id, broker] : state().brokers()) {
+    auto& heard = heard_[id];
+    if (heard.incarnation != broker.current) heard = {broker.current, clock_.now(), {}, {}, {}};
+  }
+}
+
 bool ClusterNode::heard_within(const BrokerState& broker, Duration limit) const {
   if (broker.id == options_.broker_id) return true;
   const auto heard = heard_.find(broker.id);
-  const bool counts = heard != heard_.end() && heard->second.incarnation == broker.current;
-  return clock_.now() < (counts ? heard->second.when : controls_since_) + limit;
+  const bool known = heard != heard_.end() && heard->second.incarnation == broker.current;
+  return !known || clock_.now() < heard->second.when + limit;
 }
 
 void ClusterNode::fence_silent(std::vector<Record>& out) const {

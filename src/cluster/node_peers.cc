@@ -135,7 +135,7 @@ Task<void> ClusterNode::follow_once() {
 
 // A broker that alone is cut off would take the role again and again from one that the others hear, and nobody would be
 // controller for long enough to fence it. So it claims when most of the others miss the controller, too; else it waits
-// much longer, and each time twice as long, which ends the turns that two such brokers take.
+// much longer, and each time twice as long, which ends the turns that two such brokers would take.
 Task<bool> ClusterNode::may_claim() {
   const auto half = static_cast<std::uint64_t>(options_.controller_timeout.count() / 2);
   const SteadyTime now = clock_.now();
@@ -144,32 +144,49 @@ Task<bool> ClusterNode::may_claim() {
   if (now < missed + Duration(random_.below(half + 1))) co_return false;
   const Duration alone = 2 * options_.broker_session_timeout * (1 << std::min(claims_in_vain_, 4));
   if (now >= heard_controller_ + alone) co_return true;
-  if (claims_in_vain_ > 0) co_return false;
   const bool agreed = co_await most_miss_the_controller();
   co_return agreed;
 }
 
 Task<bool> ClusterNode::most_miss_the_controller() {
-  std::vector<Promise<bool>> votes;
-  for (const auto& [id, broker] : state().brokers()) {
-    if (id == options_.broker_id || id == state().controller_id() || !broker.is_live()) continue;
-    votes.emplace_back();
-    scope_.spawn(ask_if_missed({broker.host, broker.port}, votes.back()));
-  }
-  std::size_t missing = 0;
-  for (const auto& vote : votes) {
-    const bool misses = co_await vote.wait();
-    missing += misses ? 1 : 0;
-  }
-  // Half of the others and this one are most of them.
-  co_return !stopping() && !fenced_ && 2 * missing >= votes.size();
+  const Votes votes = co_await ask_others();
+  // Half of the others and this one are most of them. Of two brokers each is all that the other knows.
+  const bool most = votes.asked == 0 ? claims_in_vain_ == 0 : 2 * votes.missing >= votes.asked;
+  co_return most && !stopping() && !fenced_;
 }
 
-Task<void> ClusterNode::ask_if_missed(Endpoint endpoint, Promise<bool> vote) {
+// Before this broker has joined. When nobody answers, all may be dead: then the role is free.
+Task<bool> ClusterNode::another_hears_the_controller() {
+  // Its own predecessor's role is free: that process ended, or is fenced by this registration.
+  if (!peers_ || state().controller_id() == options_.broker_id) co_return false;
+  const Votes votes = co_await ask_others();
+  co_return votes.hearing > 0;
+}
+
+Task<ClusterNode::Votes> ClusterNode::ask_others() {
+  std::vector<Promise<std::optional<bool>>> answers;
+  for (const auto& [id, broker] : state().brokers()) {
+    if (id == options_.broker_id || id == state().controller_id() || !broker.is_live()) continue;
+    answers.emplace_back();
+    scope_.spawn(ask_if_missed({broker.host, broker.port}, answers.back()));
+  }
+  Votes votes;
+  votes.asked = answers.size();
+  for (const auto& answer : answers) {
+    const std::optional<bool> misses = co_await answer.wait();
+    votes.missing += misses && *misses ? 1 : 0;
+    votes.hearing += misses && !*misses ? 1 : 0;
+  }
+  co_return votes;
+}
+
+Task<void> ClusterNode::ask_if_missed(Endpoint endpoint, Promise<std::optional<bool>> vote) {
   PeerRequest request;
   request.what = PeerSuspect{state().controller_epoch()};
   auto answer = co_await ask(endpoint, std::move(request), kVotePatience);
-  vote.set(answer && answer->status == PeerStatus::kOk);
+  std::optional<bool> misses;
+  if (answer) misses = answer->status == PeerStatus::kOk;
+  vote.set(misses);
 }
 
 PeerStatus ClusterNode::judge_controller(const PeerSuspect& suspect) const {
@@ -289,12 +306,10 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
   } else if (!serves_as_controller()) {
     answer.status = PeerStatus::kNotController;
   } else if (auto* registration = std::get_if<PeerRegister>(&request.what)) {
-    const std::int32_t broker = registration->record.broker_id;
     std::vector<Record> batch;
     batch.emplace_back(std::move(registration->record));
     const Promise<Result<LogSeq>> done = enqueue(std::move(batch));
     Result<LogSeq> committed = co_await outcome_for_peer(done);
-    if (committed) heard_[broker] = {Incarnation(committed->value()), clock_.now(), {}, {}, {}};
     answer.commits.push_back(std::move(committed));
   } else if (auto* commit = std::get_if<PeerCommit>(&request.what)) {
     std::vector<Promise<Result<LogSeq>>> waiting;

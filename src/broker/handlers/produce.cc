@@ -5,6 +5,8 @@
 // may see it. acks=0 has no answer, and an error in it closes the connection, as that is all a client can notice.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "broker/errors.h"
 #include "broker/handlers/common.h"
 #include "broker/handlers/handlers.h"
@@ -138,6 +140,31 @@ void Produce::append(const cluster::TopicState& topic, const kafka::ProduceReque
   waiting.push_back({0, 0, std::move(ticket->durable)});
 }
 
+// A verdict on a producer's sequence or epoch, which makes the client give its batches up or number them anew.
+bool judges_producer(const kafka::ProduceResponse::PartitionProduceResponse& out) {
+  return out.error_code == wire(ErrorCode::kOutOfOrderSequenceNumber) ||
+         out.error_code == wire(ErrorCode::kInvalidProducerEpoch);
+}
+
+// Rule 19: the producer may have gone on at a new leader, of which this broker has not heard yet. Only one that is
+// certain to lead may judge.
+Task<void> doubt_verdicts(Produce& work) {
+  bool any = false;
+  for (const auto& topic : work.response.responses)
+    any |= std::ranges::any_of(topic.partition_responses, judges_producer);
+  if (!any) co_return;
+  const Result<void> proved = co_await work.services.cluster.prove_live();
+  for (auto& topic : work.response.responses) {
+    for (auto& out : topic.partition_responses) {
+      if (!judges_producer(out)) continue;
+      const auto* known =
+          topic.topic_id.is_zero() ? work.services.topics.find(topic.name) : work.services.topics.find(topic.topic_id);
+      const auto led = work.services.topics.led_partition(known, out.index);
+      if (!proved || !led) set_error(out, ErrorCode::kNotLeaderOrFollower);
+    }
+  }
+}
+
 }  // namespace
 
 Task<Result<ProduceReply>> produce(Services& services, Caller caller, kafka::ProduceRequest request) {
@@ -149,6 +176,7 @@ Task<Result<ProduceReply>> produce(Services& services, Caller caller, kafka::Pro
     auto& out = work.response.responses[each.topic].partition_responses[each.partition];
     set_error(out, code_of_lost_append(durable.error()), durable.error().message());
   }
+  co_await doubt_verdicts(work);
   const bool silent = request.acks == 0;
   if (silent) {
     for (const auto& topic : work.response.responses) {

@@ -106,6 +106,7 @@ Task<Result<PastCompactor::Work>> PastCompactor::collect(Wal wal) {
 // False: an earlier batch of one of its partitions is in no object yet, so the run ends before this slot.
 Result<bool> PastCompactor::take(Work& work, const SlotAddress& address, const Slice& body) const {
   TRY(const DecodedSlot slot, decode_slot(body, address));
+  if (slot.header.kind != SlotKind::kData) return fail(Code::kNotFound, slot_key(address) + " is no data slot");
   const auto& metadata = parts_.cluster.state();
   for (const auto& group : slot.groups) {
     const auto* state = metadata.partition(group.partition);

@@ -15,7 +15,7 @@ constexpr Duration kObjectsWithin = 30s;
 
 Task<void> Releaser::run(Event& stopping) {
   while (!stopping.is_set() && !parts_.committer.fenced().is_set()) {
-    std::vector<PartitionId> ids = wanted_elsewhere();
+    std::vector<PartitionId> ids = to_release();
     if (ids.empty()) {
       // One that is still being taken over becomes open without a change of the metadata.
       const bool look_again = !parts_.cluster.state().moves().empty();
@@ -31,17 +31,23 @@ Task<void> Releaser::run(Event& stopping) {
   }
 }
 
-// Those that are open: one that is still being taken over goes when it is.
-std::vector<PartitionId> Releaser::wanted_elsewhere() const {
-  std::vector<PartitionId> ids;
-  const auto& state = parts_.cluster.state();
-  for (const auto& [id, to] : state.moves()) {
-    const auto* partition = state.partition(id);
-    if (!partition || partition->leader_broker != parts_.cluster.broker_id() ||
-        partition->leader_incarnation != parts_.cluster.incarnation() || to == parts_.cluster.broker_id()) {
-      continue;
-    }
-    if (engine_.find(id) && ids.size() < kAtOnce) ids.push_back(id);
+bool Releaser::leads(const PartitionId& id) const {
+  const auto* partition = parts_.cluster.state().partition(id);
+  return partition && partition->leader_broker == parts_.cluster.broker_id() &&
+         partition->leader_incarnation == parts_.cluster.incarnation();
+}
+
+// Those that are open: one that is still being taken over goes when it is. And what has stopped accepting must go even
+// though nobody wants it elsewhere any more: it gets a higher epoch, perhaps here.
+std::vector<PartitionId> Releaser::to_release() {
+  std::erase_if(stopped_, [this](const PartitionId& id) {
+    const auto open = table_.find(id);
+    return open == table_.end() || !open->second->refresh();
+  });
+  std::vector<PartitionId> ids(stopped_.begin(), stopped_.end());
+  for (const auto& [id, to] : parts_.cluster.state().moves()) {
+    if (ids.size() >= kAtOnce) break;
+    if (to != parts_.cluster.broker_id() && leads(id) && !stopped_.contains(id) && engine_.find(id)) ids.push_back(id);
   }
   return ids;
 }
@@ -49,7 +55,10 @@ std::vector<PartitionId> Releaser::wanted_elsewhere() const {
 Task<Result<void>> Releaser::release(std::vector<PartitionId> ids) {
   if (local_wal()) co_await make_objects(ids);  // most of it, while they still accept
   for (const auto& id : ids) {
-    if (const auto open = table_.find(id); open != table_.end()) open->second->stop_accepting();
+    const auto open = table_.find(id);
+    if (open == table_.end()) continue;
+    open->second->stop_accepting();
+    stopped_.insert(id);
   }
   SlotNumber last_slot(parts_.committer.slots_acked());
   if (parts_.options.sabotage != Sabotage::kReleaseBeforeDurable) {

@@ -6,6 +6,8 @@
 // With a disk WAL the successor could not read the slots, so everything becomes objects first. One thread.
 #pragma once
 
+#include <set>
+
 #include "storage/compaction/compactor.h"
 #include "storage/engine_parts.h"
 #include "storage/log/partition_table.h"
@@ -20,7 +22,8 @@ class Releaser {
   Task<void> run(Event& stopping);
 
  private:
-  std::vector<PartitionId> wanted_elsewhere() const;
+  std::vector<PartitionId> to_release();
+  bool leads(const PartitionId& id) const;
   Task<Result<void>> release(std::vector<PartitionId> ids);
   Task<Result<void>> commit(std::vector<cluster::Record> releases);
   Task<void> make_objects(const std::vector<PartitionId>& ids);
@@ -30,6 +33,7 @@ class Releaser {
   Engine& engine_;
   PartitionTable& table_;
   Compactor& compactor_;
+  std::set<PartitionId> stopped_;  // accept nothing and are not released yet: their move may have been taken back
 };
 
 }  // namespace millrace::storage
