@@ -215,7 +215,6 @@ int run(int argc, char** argv, char** environment) {
 
   ClusterFlags cluster_flags;
   add_cluster_verbs(app, cluster_flags);
-
   auto* version_verb = app.add_subcommand("version", "Version and build");
   auto* completion_verb = app.add_subcommand("completion", "Shell completion script on stdout");
   completion_verb->add_option("SHELL", shell, "bash, zsh or fish")

@@ -53,13 +53,15 @@ Task<Result<void>> ClusterLink::open_one(net::Address address) {
   auto connector = client::make_tcp_connector(loop_.executor());
   // A listener that takes connections and never answers is told from none by the second step.
   auto reached = co_await net::connect_within(loop_.executor(), address, loop_.clock(), kConnectPatience);
-  if (!reached) co_return fail(Code::kUnavailable, fmt::format("{}: {}", name, reached.error().message()));
+  if (!reached) co_return fail(Code::kUnavailable, reached.error().message());
   reached->reset();
   auto channel = co_await connector->connect(address.host, address.port);
   if (!channel) co_return fail(Code::kUnavailable, fmt::format("{}: {}", name, channel.error().message()));
   connection_ =
       std::make_shared<client::Connection>(loop_.executor(), loop_.clock(), std::move(*channel), "millrace-cluster");
-  const auto negotiated = co_await connection_->negotiate(deadline(kAnswerPatience));
+  const auto negotiated = co_await connection_->negotiate(deadline(kConnectPatience));
+  if (!negotiated && negotiated.error().code() == Code::kTimeout)
+    co_return fail(Code::kUnavailable, name + " takes connections and does not answer: it hangs or is paused");
   if (!negotiated) {
     co_return fail(Code::kUnsupported,
                    fmt::format("{} does not answer as a Kafka broker does ({}); is it the address of --kafka-listen?",
@@ -177,10 +179,11 @@ Task<Result<void>> ClusterLink::move(std::vector<Move> moves, std::int32_t to_br
     for (const auto& partition : topic.partitions) {
       if (partition.error_code == 0) continue;
       const auto code = kafka::error_from_wire(partition.error_code);
-      const bool gone = code == kafka::ErrorCode::kUnknownTopicOrPartition;
-      co_return fail(gone ? Code::kNotFound : Code::kUnavailable,
-                     fmt::format("{}-{}: {}", topic.name, partition.partition_index,
-                                 partition.error_message.value_or(std::string(kafka::name(code)))));
+      if (code == kafka::ErrorCode::kUnknownTopicOrPartition)
+        co_return fail(Code::kNotFound,
+                       fmt::format("there is no partition {}-{}", topic.name, partition.partition_index));
+      co_return fail(Code::kUnavailable, fmt::format("{}-{}: {}", topic.name, partition.partition_index,
+                                                     partition.error_message.value_or(std::string(kafka::name(code)))));
     }
   }
   co_return Result<void>();
