@@ -9,8 +9,8 @@ namespace millrace::disk {
 // One process's handle.
 class SimDisk final : public WalDisk {
  public:
-  SimDisk(SimVolume& device, std::uint64_t session, std::string place)
-      : device_(device), session_(session), place_(std::move(place)) {}
+  SimDisk(SimVolume& device, Clock& clock, std::uint64_t session, std::string place)
+      : device_(device), clock_(clock), session_(session), place_(std::move(place)) {}
   ~SimDisk() override {
     if (alive()) device_.session_ = 0;
   }
@@ -89,7 +89,7 @@ class SimDisk final : public WalDisk {
     const auto spread = static_cast<std::uint64_t>((options.latency_max - options.latency_min).count());
     const Duration takes = options.latency_min + Duration(spread > 0 ? device_.random_.below(spread) : 0);
     if (takes > 0ms) {
-      co_await sleep_for(device_.clock_, takes);
+      co_await sleep_for(clock_, takes);
     } else {
       co_await yield_now();
     }
@@ -98,18 +98,19 @@ class SimDisk final : public WalDisk {
   }
 
   SimVolume& device_;
+  Clock& clock_;
   std::uint64_t session_;
   std::string place_;
 };
 
-SimVolume::SimVolume(Clock& clock, Random& random, SimDiskOptions options)
-    : clock_(clock), random_(random), options_(options), volume_(Uuid::random(random)) {}
+SimVolume::SimVolume(Random& random, SimDiskOptions options)
+    : random_(random), options_(options), volume_(Uuid::random(random)) {}
 
-Result<std::unique_ptr<WalDisk>> SimVolume::attach(std::string place) {
+Result<std::unique_ptr<WalDisk>> SimVolume::attach(Clock& clock, std::string place) {
   if (session_ != 0) return fail(Code::kExists, "the volume is in use by another process");
   session_ = ++sessions_;
   died_ = false;
-  return std::make_unique<SimDisk>(*this, session_, std::move(place));
+  return std::make_unique<SimDisk>(*this, clock, session_, std::move(place));
 }
 
 void SimVolume::detach() { session_ = 0; }

@@ -29,10 +29,10 @@ struct SimDiskOptions {
 
 class SimVolume {
  public:
-  SimVolume(Clock& clock, Random& random, SimDiskOptions options = {});
+  explicit SimVolume(Random& random, SimDiskOptions options = {});
 
-  // kExists while another process holds it.
-  Result<std::unique_ptr<WalDisk>> attach(std::string place = "sim:/wal");
+  // For a process with this clock. kExists while another process holds the volume.
+  Result<std::unique_ptr<WalDisk>> attach(Clock& clock, std::string place = "sim:/wal");
   // The process that holds it is gone; its lock too.
   void detach();
   void crash();
@@ -63,7 +63,6 @@ class SimVolume {
   void change(File& file, std::uint64_t offset, std::string_view bytes);
   Result<void> sync(File& file);
 
-  Clock& clock_;
   Random& random_;
   SimDiskOptions options_;
   Uuid volume_;

@@ -108,8 +108,10 @@ std::vector<SegmentId> WalCore::surplus(std::size_t keep) const {
     if (may_be_used_again(segment)) free.push_back(id);
   }
   // The largest go first: they were made for one huge slot.
-  std::stable_sort(free.begin(), free.end(),
-                   [&](SegmentId a, SegmentId b) { return segments_.at(a).size > segments_.at(b).size; });
+  std::sort(free.begin(), free.end(), [&](SegmentId a, SegmentId b) {
+    const auto size_a = segments_.at(a).size, size_b = segments_.at(b).size;
+    return size_a != size_b ? size_a > size_b : a < b;
+  });
   free.resize(free.size() > keep ? free.size() - keep : 0);
   return free;
 }

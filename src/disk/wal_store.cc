@@ -18,6 +18,7 @@ namespace {
 using cluster::SlotNumber;
 
 constexpr Duration kPrepareRetry = 1s;
+constexpr Duration kDropPause = 10s;
 
 // Where an access to a WAL key goes.
 enum class Side { kDisk, kBucket };
@@ -236,7 +237,7 @@ Task<Result<void>> WalStoreImpl::remove(std::vector<std::string> keys) {
     elsewhere.push_back(std::move(key));
   }
   tell_sizes();
-  if (disk_ && !dropping_) scope_.spawn(drop_surplus());
+  if (!dropping_ && !core_.surplus(options_.spares_max).empty()) scope_.spawn(drop_surplus());
   if (elsewhere.empty()) co_return Result<void>();
   co_return co_await bucket_->remove(std::move(elsewhere));
 }
@@ -424,18 +425,21 @@ Task<void> WalStoreImpl::prepare_ahead() {
   LOG_WARN("disk.no_segment", {"place", disk_->place()}, {"error", done.error().message()});
 }
 
+// One after the other with pauses: while a file system frees a segment (and tells the device), writes wait: 20 ms seen.
 Task<void> WalStoreImpl::drop_surplus() {
   dropping_ = true;
-  for (;;) {
+  while (!scope_.stopping().is_set()) {
     const auto surplus = core_.surplus(options_.spares_max);
     if (surplus.empty()) break;
     const std::string name = core_.segment(surplus.front()).name;
     core_.forget(surplus.front());
+    tell_sizes();
     const Result<void> removed = co_await disk_->remove(name);
     if (!removed) LOG_WARN("disk.segment_left", {"segment", name}, {"error", removed.error().message()});
+    const SteadyTime next = clock_.now() + kDropPause;
+    co_await scope_.stopping().wait_until(clock_, next);
   }
   dropping_ = false;
-  tell_sizes();
 }
 
 void WalStoreImpl::tell_sizes() {

@@ -8,6 +8,7 @@
 
 #include "base/event_loop.h"
 #include "disk/segment_scan.h"
+#include "disk/shared_bucket.h"
 #include "disk/sim_disk.h"
 #include "disk/wal_places.h"
 #include "object/create.h"
@@ -35,32 +36,6 @@ SliceChain chain_of(std::string text) {
   return out;
 }
 
-// A bucket that several stores, one after the other, see.
-class SharedBucket final : public object::Store {
- public:
-  explicit SharedBucket(object::MemoryStore& bucket) : bucket_(bucket) {}
-  Task<Result<std::string>> put_if_absent(std::string key, SliceChain body) override {
-    return bucket_.put_if_absent(std::move(key), std::move(body));
-  }
-  Task<Result<std::string>> put_if_match(std::string key, SliceChain body, std::string etag) override {
-    return bucket_.put_if_match(std::move(key), std::move(body), std::move(etag));
-  }
-  Task<Result<object::Object>> get(std::string key) override { return bucket_.get(std::move(key)); }
-  Task<Result<Slice>> get_range(std::string key, object::ByteRange range) override {
-    return bucket_.get_range(std::move(key), range);
-  }
-  Task<Result<std::optional<object::Object>>> get_if_changed(std::string key, std::string etag) override {
-    return bucket_.get_if_changed(std::move(key), std::move(etag));
-  }
-  Task<Result<void>> remove(std::vector<std::string> keys) override { return bucket_.remove(std::move(keys)); }
-  Task<Result<std::vector<object::Listed>>> list(std::string prefix, std::string after, std::size_t limit) override {
-    return bucket_.list(std::move(prefix), std::move(after), limit);
-  }
-
- private:
-  object::MemoryStore& bucket_;
-};
-
 class WalStoreTest : public testing::Test {
  public:
   WalStoreTest() { options_.segment_bytes = kSegment; }
@@ -69,7 +44,7 @@ class WalStoreTest : public testing::Test {
   Task<Result<std::unique_ptr<WalStore>>> open(SimVolume* volume) {
     std::unique_ptr<WalDisk> disk;
     if (volume) {
-      auto attached = volume->attach();
+      auto attached = volume->attach(loop_.clock());
       if (!attached) co_return fail(std::move(attached).error());
       disk = std::move(*attached);
     }
@@ -98,7 +73,7 @@ class WalStoreTest : public testing::Test {
   std::unique_ptr<Random> random_ = make_seeded_random(7);
   Metrics metrics_;
   object::MemoryStore bucket_;
-  SimVolume volume_{loop_.clock(), *random_};
+  SimVolume volume_{*random_};
   WalStoreOptions options_;
 };
 
@@ -186,6 +161,28 @@ TEST_F(WalStoreTest, segments_are_used_again_once_their_slots_are_removed) {
     for (std::uint64_t slot = 381; slot <= 400; ++slot) {
       EXPECT_EQ(co_await t.text_at(**store, key_at(5, slot)), text_of(slot));
     }
+    co_await t.close(std::move(*store));
+  };
+  loop_.run_until_done(body(*this));
+}
+
+TEST_F(WalStoreTest, segments_that_are_too_many_are_dropped_one_at_a_time) {
+  const auto body = [](WalStoreTest& t) -> Task<void> {
+    t.options_.spares_max = 1;
+    auto store = co_await t.open(&t.volume_);
+    CO_ASSERT(store);
+    (void)co_await t.put(**store, key_at(5, 0), "open");
+    std::vector<std::string> all;
+    for (std::uint64_t slot = 1; slot <= 100; ++slot) {
+      EXPECT_EQ(co_await t.put(**store, key_at(5, slot), text_of(slot)), kOk);
+      all.push_back(key_at(5, slot));
+    }
+    const std::size_t before = t.volume_.names().size();
+    EXPECT_GT(before, 5u);
+    EXPECT_TRUE(co_await (*store)->remove(all));
+    const SteadyTime enough = t.loop_.clock().now() + 20ms;
+    co_await sleep_until(t.loop_.clock(), enough);
+    EXPECT_EQ(t.volume_.names().size(), before - 1);
     co_await t.close(std::move(*store));
   };
   loop_.run_until_done(body(*this));
@@ -305,7 +302,7 @@ TEST_F(WalStoreTest, a_wal_on_another_disk_is_neither_missing_nor_sealed) {
     EXPECT_EQ(co_await t.put(**store, key_at(5, 1), "one"), kOk);
     co_await t.close(std::move(*store));
     // 1. On another disk, and without one.
-    SimVolume other(t.loop_.clock(), *t.random_);
+    SimVolume other(*t.random_);
     for (SimVolume* volume : {&other, static_cast<SimVolume*>(nullptr)}) {
       store = co_await t.open(volume);
       CO_ASSERT(store);
@@ -383,7 +380,7 @@ TEST_F(WalStoreTest, an_incarnation_is_opened_on_one_volume_only) {
     CO_ASSERT(store);
     EXPECT_EQ(co_await t.put(**store, key_at(5, 0), "open"), kOk);
     EXPECT_EQ(co_await t.put(**store, key_at(5, 0), "open"), Code::kExists) << "a repeat, of which the bucket knows";
-    SimVolume other(t.loop_.clock(), *t.random_);
+    SimVolume other(*t.random_);
     auto second = co_await t.open(&other);
     CO_ASSERT(second);
     EXPECT_EQ(co_await t.put(**second, key_at(5, 0), "open"), Code::kFenced);
@@ -469,7 +466,7 @@ TEST_F(WalStoreTest, power_lost_at_any_step_costs_nothing_that_was_acknowledged)
     t.options_.spares_max = 1;
     int died = 0;
     for (std::uint64_t step = 1;; ++step) {
-      SimVolume volume(t.loop_.clock(), *t.random_);
+      SimVolume volume(*t.random_);
       t.bucket_ = object::MemoryStore();
       // 1. A first life, so that there is something old on the disk; then one that dies; then one that reads.
       Life first{.incarnation = 3, .acked = {}}, second{.incarnation = 5, .acked = {}};
@@ -502,7 +499,7 @@ TEST_F(WalStoreTest, power_lost_at_any_step_costs_nothing_that_was_acknowledged)
 TEST_F(WalStoreTest, a_sync_that_lies_after_it_failed_costs_nothing_that_was_acknowledged) {
   const auto body = [](WalStoreTest& t) -> Task<void> {
     for (int round = 0; round < 20; ++round) {
-      SimVolume volume(t.loop_.clock(), *t.random_);
+      SimVolume volume(*t.random_);
       t.bucket_ = object::MemoryStore();
       Life life{.incarnation = 3, .acked = {}};
       auto store = co_await t.open(&volume);
