@@ -81,8 +81,8 @@ class Cluster {
   // A fresh producer id, never given before (blocks of 1000 are committed ahead).
   virtual Task<Result<std::int64_t>> allocate_producer_id() = 0;
 
-  // Rule 19: answers once it is proved that this incarnation was not fenced when this was called. Without other
-  // brokers at once, else one GET, shared by all who ask meanwhile.
+  // Rule 19: answers once it is proved that this incarnation was not fenced when this was called: one GET, shared by
+  // all who ask meanwhile.
   virtual Task<Result<void>> prove_live() = 0;
   // WALs which this process shall read, seal and declare recovered: of its own previous incarnations, and, as the
   // controller, of brokers that are gone. Not those on a disk of another broker (rule 21).

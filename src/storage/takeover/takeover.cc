@@ -12,7 +12,7 @@ namespace millrace::storage {
 namespace {
 
 constexpr std::size_t kAtOnce = 10'000;
-constexpr int kAttempts = 20;
+constexpr int kAttempts = 10;
 constexpr Duration kLookAgain = 100ms;
 constexpr Duration kRetryAfter = 1s;
 
@@ -50,10 +50,12 @@ Task<Result<void>> Takeover::open_assigned() {
       Result<void> done = co_await open_some(std::move(some));
       if (!done && result) result = std::move(done);
     }
-    // Slots became objects while they were read: the metadata says, or will say, where the batches are.
+    // Slots became objects while they were read: the metadata says where the batches are, once this broker has read it.
     if (result || result.error().code() != Code::kNotFound) break;
-    const SteadyTime later = parts_.clock.now() + kLookAgain;
-    co_await parts_.cluster.changed().wait_until(parts_.clock, later);
+    const Result<void> current = co_await parts_.cluster.prove_live();
+    if (!current) result = fail(Code::kUnavailable, current.error().message());
+    if (!current) break;
+    co_await sleep_for(parts_.clock, kLookAgain);
   }
   opening_ = false;
   if (!result && result.error().code() == Code::kNotFound) {
