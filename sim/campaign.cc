@@ -22,6 +22,7 @@ std::string command_of(const Campaign& campaign) {
   std::string command = "sim_run";
   if (campaign.run.brokers > 0 && campaign.run.scenario.empty())
     command += fmt::format(" --brokers {}", campaign.run.brokers);
+  if (campaign.run.variant.name != "none") command += " --variant " + campaign.run.variant.name;
   if (!campaign.run.scenario.empty()) command += " --scenario " + campaign.run.scenario;
   return command;
 }
@@ -83,6 +84,7 @@ CampaignReport run_campaign(const Campaign& campaign) {
     const bool circled = WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL);
     if (circled && !campaign.run.variant.sound()) continue;
     report.failed.push_back(seed);
+    if (WIFSIGNALED(status) && !circled) fmt::print(stderr, "seed {}: killed by signal {}\n", seed, WTERMSIG(status));
     if (circled) fmt::print(stderr, "seed {}: no end within {} CPU seconds\n", seed, kCpuSecondsMax);
     if (campaign.run.variant.sound()) {
       fmt::print(stderr, "replay with: {} --seeds 1 --first-seed {} --verbose --log\n", command_of(campaign), seed);

@@ -1,27 +1,39 @@
 #include <gtest/gtest.h>
 
 #include "sim/run.h"
+#include "sim/scenarios.h"
 
 namespace millrace::sim {
 namespace {
 
-// Under the sanitizers; some hundred more run without them (tools/test, group sim).
+// A few of everything under the sanitizers; thousands run without them (tools/test, group sim).
+
 TEST(Simulation, no_acknowledged_record_is_lost_moved_or_doubled) {
-  const auto report = run_campaign({.first_seed = 1, .seeds = 20, .run = {.brokers = 1}});
+  const auto report = run_campaign({.first_seed = 1, .seeds = 20, .run = {}});
   EXPECT_EQ(report.seeds_run, 20u);
   EXPECT_TRUE(report.failed.empty());
+}
+
+TEST(Simulation, every_scenario_ends_well) {
+  for (const auto& scenario : all_scenarios()) {
+    const auto report = run_campaign({.first_seed = 1, .seeds = 1, .run = {.scenario = scenario.name}});
+    EXPECT_TRUE(report.failed.empty()) << scenario.name;
+  }
 }
 
 void caught(const char* name) {
   const Variant* variant = find_variant(name);
   ASSERT_TRUE(variant);
-  const auto report = run_campaign({.first_seed = 1, .seeds = 20, .run = {.variant = *variant}, .stop_at_first = true});
+  const Campaign campaign{.first_seed = 1, .seeds = 20, .run = {.variant = *variant}, .stop_at_first = true};
+  const auto report = run_campaign(campaign);
   EXPECT_FALSE(report.failed.empty()) << name << " went unnoticed";
 }
 
+// The others: make sim-mutants.
 TEST(Simulation, acknowledging_before_durable_is_noticed) { caught("ack-before-durable"); }
 TEST(Simulation, acknowledging_slots_out_of_order_is_noticed) { caught("ack-out-of-order"); }
 TEST(Simulation, forgetting_producers_is_noticed) { caught("forget-producers"); }
+TEST(Simulation, a_bucket_without_create_only_puts_is_noticed) { caught("plain-put"); }
 
 }  // namespace
 }  // namespace millrace::sim

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,7 +31,9 @@ class Clients {
   // DeleteRecords and time queries much more often.
   void hurry() { hurry_ = true; }
   bool storming() const { return storming_; }
-  bool idle() const { return producing_ == 0 && tasks_ == 0; }
+  bool idle() const { return producing_.empty() && tasks_ == 0; }
+  // Partitions with batches that are not acknowledged yet.
+  std::string waiting_for() const;
 
   Task<std::optional<Uuid>> create_topic(std::string name, std::int32_t partitions);
   // Its models expect nothing any more from now on; true when a broker said that it is gone.
@@ -117,7 +120,7 @@ class Clients {
   std::vector<Model> models_;
   bool storming_ = true;
   bool hurry_ = false;
-  int producing_ = 0;  // producers that have not emptied their window
+  std::map<std::int64_t, std::string> producing_;  // producers that have not emptied their window, and where they write
   int tasks_ = 0;
   std::int64_t producers_ = 0;
 };

@@ -99,15 +99,17 @@ void hurt(Stage& stage, const std::shared_ptr<Node>& node, bool Weather::* kind)
   if (kind == &Weather::client_cuts) cut(stage, kClients, node->machine, kCutMax);
   if (kind == &Weather::twins) stage.fleet.start_twin(node->options.broker_id);
   if (kind == &Weather::moves) move_partitions(stage, *node);
+  if (kind == &Weather::leaves) node->leave(stage.world.up_to(20s));
   if (kind == &Weather::mass_kills) stage.fleet.kill_all();
   if (kind == &Weather::store_storms) spawn_on(executor, store_storm(stage, stage.world.up_to(kStoreStormMax)));
   if (kind == &Weather::long_downs)
     spawn_on(executor, hold_down(stage, node->options.broker_id, stage.world.up_to(kDownMax)));
 }
 
-constexpr bool Weather::* kKinds[] = {
-    &Weather::pauses, &Weather::clock_jumps, &Weather::bucket_cuts,  &Weather::link_cuts,  &Weather::client_cuts,
-    &Weather::twins,  &Weather::mass_kills,  &Weather::store_storms, &Weather::long_downs, &Weather::moves};
+constexpr bool Weather::* kKinds[] = {&Weather::pauses,     &Weather::clock_jumps,  &Weather::bucket_cuts,
+                                      &Weather::link_cuts,  &Weather::client_cuts,  &Weather::twins,
+                                      &Weather::mass_kills, &Weather::store_storms, &Weather::long_downs,
+                                      &Weather::moves,      &Weather::leaves};
 
 }  // namespace
 

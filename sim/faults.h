@@ -19,6 +19,7 @@ struct Weather {
   bool mass_kills = false;       // every process dies at once
   bool store_storms = false;     // the bucket refuses most requests for a while (503)
   bool moves = false;            // partitions are moved to other brokers, some at once
+  bool leaves = false;           // a broker drains, ends in good order, and comes back
   bool long_downs = false;       // a broker stays away for up to a minute
 };
 

@@ -64,7 +64,6 @@ int main(int argc, char** argv) {
   bool mutants = false;
   app.add_option("--seeds", campaign.seeds, "How many seeds")->capture_default_str();
   app.add_option("--first-seed", campaign.first_seed, "The first one")->capture_default_str();
-  campaign.run.brokers = 1;
   app.add_option("--brokers", campaign.run.brokers, "How many brokers; 0: the seed decides")->capture_default_str();
   app.add_option("--variant", variant, "none, or a safeguard to break (--mutants names them)")->capture_default_str();
   std::string scenario;

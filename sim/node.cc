@@ -78,6 +78,22 @@ Node::Node(World& world, Network& network, object::Store& bucket, NodeOptions no
 
 void Node::start() { spawn_on(place->executor(), boot(*this)); }
 
+void Node::leave(Duration patience) {
+  if (!open || std::exchange(leaving, true)) return;
+  spawn_on(place->executor(), go(*this, patience));
+}
+
+Task<void> Node::go(Node& node, Duration patience) {
+  const SteadyTime drained = node.place->clock.now() + patience;
+  co_await node.cluster->drain(drained);
+  co_await node.engine->stop();
+  const SteadyTime left = node.place->clock.now() + patience;
+  co_await node.cluster->leave(left);
+  co_await node.cluster->stop();
+  node.open = false;
+  node.over = true;
+}
+
 void Node::commit(std::vector<cluster::Record> records) {
   if (cluster) spawn_on(place->executor(), ask(*this, std::move(records)));
 }

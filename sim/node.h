@@ -52,6 +52,8 @@ struct Node {
   Node(World& world, Network& network, object::Store& bucket, NodeOptions options);
   // Opens cluster and engine; `open` or `over` tells how it went, `error` why.
   void start();
+  // Leaves in good order, as after SIGTERM: partitions move, everything becomes durable; then it is `over`.
+  void leave(Duration patience);
   // Asks its cluster to commit something.
   void commit(std::vector<cluster::Record> records);
   bool dead() const { return place->clock.dead; }
@@ -69,11 +71,13 @@ struct Node {
   std::unique_ptr<cluster::Cluster> cluster;
   std::unique_ptr<storage::Engine> engine;
   bool open = false;
+  bool leaving = false;
   bool over = false;  // could not open, or was fenced: needs a successor
   std::optional<Error> error;
 
  private:
   static Task<void> boot(Node& node);
+  static Task<void> go(Node& node, Duration patience);
   static Task<void> ask(Node& node, std::vector<cluster::Record> records);
   void fail_to_open(Error why);
 };

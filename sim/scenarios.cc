@@ -12,7 +12,7 @@ constexpr Duration kFailover = 40s;  // detection, recovery and the clients' own
 // Across fence, recovery and compaction by others; then it goes on, with requests from before in its hands.
 Task<void> paused_leader(Stage& stage) {
   co_await stage.open(3, 3);
-  const auto leader = stage.some_leader();
+  const auto leader = co_await stage.some_leader();
   stage.world.pause(*leader->place, 60s);
   co_await stage.expect_progress(kFailover, "a leader was paused");
   co_await stage.wait(40s);
@@ -21,7 +21,7 @@ Task<void> paused_leader(Stage& stage) {
 // Its own broker id serves again, elsewhere, before it goes on.
 Task<void> paused_and_replaced(Stage& stage) {
   co_await stage.open(static_cast<int>(1 + stage.world.below(3)), 2);
-  const auto leader = stage.some_leader();
+  const auto leader = co_await stage.some_leader();
   stage.world.pause(*leader->place, 25s);
   stage.fleet.start_twin(leader->options.broker_id);
   co_await stage.expect_progress(kFailover, "a leader was paused and its twin started");
@@ -31,7 +31,7 @@ Task<void> paused_and_replaced(Stage& stage) {
 // It can write its log and serves clients, but hears nothing of the metadata.
 Task<void> deaf_leader(Stage& stage) {
   co_await stage.open(3, 3);
-  const auto leader = stage.some_leader();
+  const auto leader = co_await stage.some_leader();
   stage.network.deafen(leader->machine);
   co_await stage.expect_progress(2 * kFailover, "a leader hears nothing of the metadata");
   stage.network.undeafen(leader->machine);
@@ -44,7 +44,7 @@ Task<void> deaf_leader(Stage& stage) {
 Task<void> lost_answers(Stage& stage) {
   co_await stage.open(3, 3);
   for (int round = 0; round < 3; ++round) {
-    const auto leader = stage.some_leader();
+    const auto leader = co_await stage.some_leader();
     stage.network.cut(kBucket, leader->machine);
     if (stage.world.chance(50)) stage.fleet.start_twin(leader->options.broker_id);
     co_await stage.wait(stage.world.up_to(12s));
@@ -56,7 +56,7 @@ Task<void> lost_answers(Stage& stage) {
 Task<void> kill_leaders(Stage& stage, int times, Duration between) {
   for (int i = 0; i < times; ++i) {
     co_await stage.wait(stage.world.up_to(between));
-    const auto leader = stage.some_leader();
+    const auto leader = co_await stage.some_leader();
     stage.fleet.kill(*leader);
   }
 }
@@ -81,7 +81,7 @@ Task<void> holes(Stage& stage) {
 Task<void> two_recoverers(Stage& stage) {
   co_await stage.open(2, 3);
   for (int round = 0; round < 4; ++round) {
-    const auto leader = stage.some_leader();
+    const auto leader = co_await stage.some_leader();
     stage.fleet.kill(*leader);
     co_await stage.wait(stage.world.up_to(1s));
     stage.fleet.start_twin(leader->options.broker_id);
@@ -111,8 +111,8 @@ Task<void> racing_claims(Stage& stage) {
     co_await stage.until([&stage] { return stage.controller() != nullptr; }, 20s);
     const auto controller = stage.controller();
     const auto nodes = stage.fleet.alive();
-    const auto behind = nodes[stage.world.below(nodes.size())];
-    if (behind != controller) stage.world.pause(*behind->place, stage.world.up_to(6s));
+    const auto behind = nodes.empty() ? nullptr : nodes[stage.world.below(nodes.size())];
+    if (behind && behind != controller) stage.world.pause(*behind->place, stage.world.up_to(6s));
     co_await stage.wait(stage.world.up_to(300ms));
     if (controller) stage.fleet.kill(*controller);
   }
@@ -158,12 +158,12 @@ Task<void> long_store_storm(Stage& stage) {
 // A broker that its clients reach and the bucket does not, then the reverse.
 Task<void> half_reachable(Stage& stage) {
   co_await stage.open(3, 3);
-  const auto storeless = stage.some_leader();
+  const auto storeless = co_await stage.some_leader();
   stage.network.cut_both(storeless->machine, kBucket);
   co_await stage.expect_progress(2 * kFailover, "a leader cannot reach the bucket");
   stage.network.heal_all();
   co_await stage.wait(5s);
-  const auto lonely = stage.some_leader();
+  const auto lonely = co_await stage.some_leader();
   for (const auto& node : stage.fleet.alive()) {
     if (node != lonely) stage.network.cut_both(lonely->machine, node->machine);
   }
@@ -208,7 +208,7 @@ Task<void> jumping_clock(Stage& stage) {
   co_await stage.open(3, 3);
   stage.fleet.options().drift_ppm_max = 100'000;
   for (int i = 0; i < 15; ++i) {
-    const auto leader = stage.some_leader();
+    const auto leader = co_await stage.some_leader();
     leader->place->clock.skew += stage.world.up_to(2h) - Duration(1h);
     co_await stage.wait(2s);
     if (stage.world.chance(20)) stage.fleet.kill(*leader);
@@ -272,7 +272,7 @@ void move_all(Stage& stage, Node& asked, const std::shared_ptr<Node>& from, std:
 Task<void> forced_moves(Stage& stage) {
   co_await stage.open(3, 3);
   for (int round = 0; round < 4; ++round) {
-    const auto leader = stage.some_leader();
+    const auto leader = co_await stage.some_leader();
     const auto to = static_cast<std::int32_t>(1 + static_cast<std::uint64_t>(leader->options.broker_id) % 3);
     const auto asked = stage.controller();
     stage.network.cut(kBucket, leader->machine);
@@ -280,6 +280,23 @@ Task<void> forced_moves(Stage& stage) {
     co_await stage.wait(stage.world.up_to(5s));
     stage.network.heal(kBucket, leader->machine);
     co_await stage.expect_progress(kFailover, "partitions were moved");
+  }
+}
+
+// One broker after the other leaves in good order and comes back, twice.
+Task<void> rolling_restart(Stage& stage) {
+  co_await stage.open(3, 3);
+  for (int round = 0; round < 6; ++round) {
+    const auto id = static_cast<std::int32_t>(1 + round % 3);
+    const auto node = stage.fleet.broker(id);
+    if (node) node->leave(15s);
+    const std::function<bool()> back = [&stage, node, id] {
+      const auto now = stage.fleet.broker(id);
+      return now && now != node && now->open;
+    };
+    const bool returned = co_await stage.until(back, 60s);
+    if (!returned) stage.violations.add(fmt::format("broker {} is not back 60 s after it was told to leave", id));
+    co_await stage.expect_progress(10s, "a broker left in good order");
   }
 }
 
@@ -306,6 +323,7 @@ const std::vector<Scenario>& all_scenarios() {
       {"damaged-snapshot", "the newest snapshot is damaged (T15)", damaged_snapshot},
       {"same-name", "a topic is deleted and created again (T17)", same_name},
       {"compaction-races", "compaction beside reads, deletes and time queries (T18)", compaction_races},
+      {"rolling-restart", "brokers leave in good order, one after the other", rolling_restart},
       {"forced-moves", "partitions leave a live, slow leader (T20)", forced_moves},
   };
   return scenarios;

@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 
 namespace millrace::sim {
+namespace {
+
+constexpr Duration kRecoversWithin = 300s;
+
+}  // namespace
 
 Stage::Stage(std::uint64_t seed, Variant which)
     : variant(std::move(which)),
@@ -60,13 +65,15 @@ std::shared_ptr<Node> Stage::leader_of(const PartitionModel& model) const {
   return partition && partition->leader_broker ? fleet.broker(*partition->leader_broker) : nullptr;
 }
 
-std::shared_ptr<Node> Stage::some_leader() {
+Task<std::shared_ptr<Node>> Stage::some_leader() {
+  while (fleet.alive().empty()) co_await wait(50ms);
   std::vector<std::shared_ptr<Node>> leaders;
   for (const auto& model : clients.models()) {
     const auto leader = model->gone ? nullptr : leader_of(*model);
     if (leader) leaders.push_back(leader);
   }
-  return leaders.empty() ? fleet.alive().front() : leaders[world.below(leaders.size())];
+  if (leaders.empty()) leaders = fleet.alive();
+  co_return leaders[world.below(leaders.size())];
 }
 
 std::shared_ptr<Node> Stage::controller() const {
@@ -84,7 +91,13 @@ Task<void> Stage::calm_and_check() {
   network.weather() = {};
   fleet.kill_twins();
   fleet.calm_down();
-  while (!clients.idle()) co_await wait(100ms);
+  const std::function<bool()> idle = [this] { return clients.idle(); };
+  const bool well = co_await until(idle, kRecoversWithin);
+  if (!well) {
+    violations.add(fmt::format("the faults are over for {} s, and not acknowledged is: {}", kRecoversWithin / 1s,
+                               clients.waiting_for()));
+    co_return;
+  }
   fleet.kill_all();
   co_await wait(5s);
   co_await clients.read_everything();

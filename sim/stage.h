@@ -22,9 +22,11 @@ struct Stage {
   Task<void> open(int brokers, int topics);
   // Within that time every partition acknowledges something new.
   Task<void> expect_progress(Duration within, const char* after);
-  // Of a partition that has clients; null while nobody leads it. And whoever appends to the metadata log.
+  // Of a partition that has clients; null while nobody leads it.
   std::shared_ptr<Node> leader_of(const PartitionModel& model) const;
-  std::shared_ptr<Node> some_leader();
+  // Of some partition; any process while there is none, as soon as there is one.
+  Task<std::shared_ptr<Node>> some_leader();
+  // Whoever appends to the metadata log.
   std::shared_ptr<Node> controller() const;
   // True once `holds`; false when that took longer than `patience`.
   Task<bool> until(std::function<bool()> holds, Duration patience);
