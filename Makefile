@@ -9,8 +9,8 @@ UNITY ?= ON
 NINJA = CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) cmake --build
 SETUP = ./tools/setup
 
-.PHONY: help build demo test unit integration check fmt fmt-check tidy clang-tidy fuzz sim sim-scenarios sim-mutants bench bench-quick \
-        test-debezium test-minio soak spec setup clean
+.PHONY: help build demo test unit integration check fmt fmt-check tidy clang-tidy fuzz sim sim-scenarios sim-mutants bench bench-quick bench-cluster \
+        test-cluster test-debezium test-minio s3-server soak spec setup clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -92,6 +92,10 @@ bench-quick: build  ## the same with short runs, to see that it works
 	@$(SETUP) demo test
 	@.venv/bin/python -B bench/run --quick $(ARGS)
 
+bench-cluster: build  ## three brokers: how long partitions are away after a kill and around a move (1 min)
+	@$(SETUP) demo test
+	@.venv/bin/python -B bench/cluster.py $(ARGS)
+
 test-debezium: build  ## capture alone: errors, kills, and its events beside Debezium's own, field by field (5 min)
 	@$(SETUP) demo test
 	@.venv/bin/python -m pytest -q test/cdc
@@ -99,6 +103,17 @@ test-debezium: build  ## capture alone: errors, kills, and its events beside Deb
 test-minio: build  ## the tests with S3 against MinIO instead of versitygw (2 min after MinIO's build, which takes 3)
 	@$(SETUP) demo test minio
 	@S3_TEST_SERVER=minio .venv/bin/python -m pytest -q test/object
+
+test-cluster: build  ## three brokers on one S3 bucket: kills, pauses, a store out of reach, cold starts, under load (3 min)
+	@$(SETUP) demo test
+	@.venv/bin/python -m pytest -q -m "long or not long" test/object/test_failover.py test/object/test_brokers.py
+
+s3-server:  ## installs and starts an S3 server on loopback, with a bucket; prints settings: eval "$(make -s s3-server)"
+	@$(SETUP) test >&2
+	@./tools/peers/s3-peer start versitygw
+	@./tools/peers/s3-peer bucket millrace >&2
+	@eval "$$(./tools/peers/s3-peer env versitygw)"; \
+	echo "export BUCKET='s3://millrace/logs?region='$$AWS_REGION'&endpoint='$$S3_ENDPOINT"
 
 soak: build  ## kill -9 of everything under load, ROUNDS=200 times (about 1 s each)
 	@$(SETUP) demo test

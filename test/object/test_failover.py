@@ -126,8 +126,12 @@ def test_all_killed_at_once_and_started_from_the_bucket(fleet):
     asyncio.run(three.under_load(story))
 
 
+REFUSAL = b"<Error><Code>AccessDenied</Code><Message>the bucket is read-only</Message></Error>"
+
+
 class StoreProxy:
-    """A way to the store that can be cut: connections break, new ones are accepted and lead nowhere."""
+    """A way to the store that can be cut (connections break, new ones are accepted and lead nowhere) or let only reads
+    through (whatever writes is answered 403)."""
 
     def __init__(self, endpoint):
         host, _, port = endpoint.removeprefix("http://").partition(":")
@@ -135,6 +139,7 @@ class StoreProxy:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.endpoint = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
         self.cut = False
+        self.read_only = False
         self.open = set()
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -158,12 +163,25 @@ class StoreProxy:
             while data := source.recv(1 << 16):
                 if self.cut:
                     break
+                if self.read_only and data.startswith((b"PUT ", b"POST ", b"DELETE ")):
+                    self.refuse(source, data)
+                    break
                 sink.sendall(data)
         except OSError:
             pass
         for end in (source, sink):
             self.open.discard(end)
             end.close()
+
+    def refuse(self, client, data):
+        """Takes the whole request first: a client that still sends would see a broken connection instead."""
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+        if b"expect: 100-continue" in head.lower():
+            length = 0
+        while len(body) < length and (more := client.recv(1 << 16)):
+            body += more
+        client.sendall(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(REFUSAL) + REFUSAL)
 
     def set_cut(self, cut):
         self.cut = cut
@@ -186,5 +204,29 @@ def test_one_broker_that_cannot_reach_the_store_does_not_stop_the_others(fleet, 
         await load.progress(60, 100)
         proxy.set_cut(False)
         await load.progress(40, 100)
+
+    asyncio.run(three.under_load(story))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_a_bucket_served_read_only_ends_the_brokers_with_the_reason_and_loses_nothing(fleet, s3):
+    proxy = StoreProxy(s3.endpoint)
+    three = fleet(proxies=(proxy, proxy, proxy))
+
+    async def story(load):
+        proxy.read_only = True
+        deadline = time.monotonic() + 60
+        while any(b.process.poll() is None for b in three.brokers) and time.monotonic() < deadline:
+            await asyncio.sleep(0.2)
+        for broker in three.brokers:
+            assert broker.process.poll() == 1
+            assert "the bucket refuses the slot" in broker.log() and "AccessDenied" in broker.log()
+            broker.process = None
+        with pytest.raises(AssertionError, match="AccessDenied"):
+            await asyncio.to_thread(three.brokers[0].start)
+        proxy.read_only = False
+        await asyncio.gather(*(asyncio.to_thread(broker.start) for broker in three.brokers))
+        await load.progress(60, 100)
 
     asyncio.run(three.under_load(story))
