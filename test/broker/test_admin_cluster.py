@@ -17,7 +17,7 @@ from kafka.admin import NewTopic
 from load import Load, create_topic, read_all
 from object.conftest import s3  # noqa: F401  the server with the bucket that the brokers share
 
-OUT_OF_RANGE, NOT_LEADER, NOT_COORDINATOR = 1, 6, 16
+OUT_OF_RANGE, LEADER_NOT_AVAILABLE, NOT_LEADER, NOT_COORDINATOR = 1, 5, 6, 16
 
 
 class Cluster:
@@ -28,7 +28,7 @@ class Cluster:
         self.url = server.url(server.bucket("admin"), "log")
         self.brokers = {}
 
-    def add(self, node_id):
+    def add(self, node_id, *arguments):
         broker = Millrace(
             self.directory / f"broker-{node_id}",
             "--roles",
@@ -41,6 +41,7 @@ class Cluster:
             "auto.leader.rebalance.enable=false",  # what is moved stays there
             "--set",
             "object.interval.ms=3000",
+            *arguments,
             bucket=self.url,
             env=self.server.credentials,
         )
@@ -510,6 +511,48 @@ def test_a_broker_that_is_gone_is_fenced_offline_and_unregistered(cluster, messa
     wait_until(lambda: "no longer registered" in unregister(cluster, 4, check=False), 90, "its records in objects")
     assert [b["id"] for b in cluster.status()["brokers"]] == [1, 2, 3]
     assert "not currently registered" in unregister(cluster, 4, check=False)
+
+
+def test_partitions_of_a_disk_that_is_away_are_offline_until_it_is_back(cluster, messages):
+    """Nobody else can recover a WAL on a disk (rule 21), so what its broker led has no leader, and everybody says so."""
+    broker = cluster.add(5, "--wal", f"disk:{cluster.directory}/wal-5", "--set", "object.interval.ms=3600000")
+    cluster.topic("offline", 2)
+    for partition, leader in ((0, 5), (1, 1)):
+        cluster.ok("move", f"offline-{partition}", leader, "--wait")
+    cluster.produce("offline", 50)
+    broker.kill9()
+    gone = lambda: {b["id"]: b for b in cluster.status()["brokers"]}[5]["state"] == "recovering"  # noqa: E731
+    wait_until(gone, 30, "broker 5 to be fenced")
+    status = cluster.status()
+    assert status["leaderless_partitions"] == [{"topic": "offline", "partition": 0, "last_leader": 5}]
+    assert "offline-0, led last by broker 5" in cluster.ok("status")
+
+    wire = Wire(cluster.brokers[2], messages)
+    asked = [messages["MetadataRequest"].MetadataRequestTopic(name="offline")]
+    for version in (5, 9, 12):
+        there, led = (
+            sorted(wire.call("Metadata", version, topics=asked).topics[0].partitions, key=lambda p: p.partition_index)
+        )
+        assert (there.error_code, there.leader_id) == (LEADER_NOT_AVAILABLE, -1)
+        assert (there.replica_nodes, there.offline_replicas) == ([5], [5])
+        assert (led.error_code, led.leader_id, led.offline_replicas) == (0, 1, [])
+    asked = [messages["DescribeTopicPartitionsRequest"].TopicRequest(name="offline")]
+    answer = wire.call("DescribeTopicPartitions", 0, topics=asked, response_partition_limit=100)
+    assert [(p.error_code, p.leader_id, p.offline_replicas) for p in answer.topics[0].partitions] == [
+        (LEADER_NOT_AVAILABLE, -1, [5]),
+        (0, 1, []),
+    ]
+    shown = cluster.tool("topics", "--describe", "--unavailable-partitions").stdout
+    assert "Topic: offline\tPartition: 0\tLeader: none" in shown and "Partition: 1" not in shown
+    for kind, code in ((0, 80), (1, 83)):
+        answer = wire.call("ElectLeaders", 2, election_type=kind, topic_partitions=None, timeout_ms=1000)
+        (result,) = answer.replica_election_results
+        assert [(p.partition_id, p.error_code) for p in result.partition_result] == [(0, code)]
+    assert "in no data object yet" in unregister(cluster, 5, check=False)
+
+    broker.start()
+    wait_until(lambda: cluster.status()["leaderless"] == 0, 30, "its partition to have a leader again")
+    assert cluster.count("offline", 50) == 50
 
 
 def unregister(cluster, node_id, check=True):
