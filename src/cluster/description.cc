@@ -26,7 +26,7 @@ BrokerDescription described(const BrokerState& broker) {
   return out;
 }
 
-void put_broker(ByteWriter& out, const BrokerDescription& broker) {
+void put_described_broker(ByteWriter& out, const BrokerDescription& broker) {
   out.zigzag(broker.id);
   wire::put_string(out, broker.host);
   out.uvarint(broker.port);
@@ -39,7 +39,7 @@ void put_broker(ByteWriter& out, const BrokerDescription& broker) {
   out.zigzag(broker.heard_ms_ago);
   wire::put_number(out, broker.applied);
 }
-BrokerDescription get_broker(ByteReader& in) {
+BrokerDescription get_described_broker(ByteReader& in) {
   BrokerDescription broker;
   broker.id = in.zigzag32();
   broker.host = wire::get_string(in);
@@ -114,7 +114,7 @@ void put_description(ByteWriter& out, const ClusterDescription& description) {
   out.zigzag(description.controller_id);
   out.uvarint(description.controller_epoch);
   wire::put_number(out, description.applied);
-  wire::put_list(out, description.brokers, put_broker);
+  wire::put_list(out, description.brokers, put_described_broker);
   out.uvarint(description.partitions);
   out.uvarint(description.leaderless);
   out.uvarint(description.moves);
@@ -129,7 +129,7 @@ ClusterDescription get_description(ByteReader& in) {
   description.controller_id = in.zigzag32();
   description.controller_epoch = in.uvarint64();
   description.applied = wire::get_number<LogSeq>(in);
-  description.brokers = wire::get_list<BrokerDescription>(in, get_broker);
+  description.brokers = wire::get_list<BrokerDescription>(in, get_described_broker);
   description.partitions = in.uvarint64();
   description.leaderless = in.uvarint64();
   description.moves = in.uvarint64();

@@ -7,7 +7,7 @@
 namespace millrace::cluster {
 namespace {
 
-constexpr Duration kLookAgain = 200ms;
+constexpr Duration kLeaveLookAgain = 200ms;
 
 }  // namespace
 
@@ -39,7 +39,7 @@ bool ClusterNode::others_live() const {
 Task<void> ClusterNode::commit_within(std::vector<Record> records, SteadyTime deadline) {
   const Promise<Result<LogSeq>> done = enqueue(std::move(records));
   while (!done.ready() && clock_.now() < deadline) {
-    const SteadyTime soon = std::min(deadline, clock_.now() + kLookAgain);
+    const SteadyTime soon = std::min(deadline, clock_.now() + kLeaveLookAgain);
     co_await changed_.wait_until(clock_, soon);
   }
 }
@@ -51,7 +51,7 @@ Task<std::size_t> ClusterNode::drain(SteadyTime deadline) {
   records.emplace_back(DrainBrokerRecord{options_.broker_id, true});
   co_await commit_within(std::move(records), deadline);
   while (!fenced_ && others_live() && partitions_led() > 0 && clock_.now() < deadline) {
-    const SteadyTime soon = std::min(deadline, clock_.now() + kLookAgain);
+    const SteadyTime soon = std::min(deadline, clock_.now() + kLeaveLookAgain);
     co_await changed_.wait_until(clock_, soon);
   }
   LOG_INFO("cluster.drained", {"broker", options_.broker_id}, {"partitions_left", partitions_led()});

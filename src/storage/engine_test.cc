@@ -20,6 +20,9 @@ struct Node {
     EXPECT_TRUE(made) << made.error().to_string();
     engine = std::move(*made);
   }
+  Task<void> until_compacted() {
+    for (int i = 0; i < 500 && engine->status().wal_bytes > 0; ++i) co_await sleep_for(loop_.clock(), 10ms);
+  }
   Task<void> stop() {
     co_await engine->stop();
     co_await cluster->stop();
@@ -131,7 +134,7 @@ Task<void> restart_and_compact(EventLoop& loop, object::MemoryStore& bucket,
   ASSERT_CO(next.has_value());
   auto durable = co_await next->durable.wait();
   EXPECT_TRUE(durable.has_value());
-  for (int i = 0; i < 500 && second.engine->status().wal_bytes > 0; ++i) co_await sleep_for(loop.clock(), 10ms);
+  co_await second.until_compacted();
   EXPECT_EQ(second.engine->status().wal_bytes, 0u);
   EXPECT_GE(second.engine->status().objects, 1u);
   EXPECT_EQ(second.engine->status().tail_bytes, 0u);

@@ -7,9 +7,9 @@
 namespace millrace::storage {
 namespace {
 
-constexpr Duration kDelay = 5s;  // at most: partitions open first
-constexpr Duration kRetryAfter = 5s;
-constexpr Duration kLookAgain = 500ms;  // for a partition's still earlier batches to become objects
+constexpr Duration kPastDelayMax = 5s;  // at most: partitions open first
+constexpr Duration kPastRetryAfter = 5s;
+constexpr Duration kPastLookAgain = 500ms;  // for a partition's still earlier batches to become objects
 
 }  // namespace
 
@@ -17,7 +17,7 @@ Task<void> PastCompactor::run(Event& stopping) {
   while (!stopping.is_set() && !parts_.committer.fenced().is_set()) {
     if (!next_wal()) {
       co_await parts_.cluster.changed().wait();
-      const SteadyTime later = parts_.clock.now() + std::min(kDelay, parts_.options.object_interval);
+      const SteadyTime later = parts_.clock.now() + std::min(kPastDelayMax, parts_.options.object_interval);
       if (next_wal()) co_await stopping.wait_until(parts_.clock, later);
       continue;
     }
@@ -27,7 +27,7 @@ Task<void> PastCompactor::run(Event& stopping) {
       LOG_WARN("compaction.failed", {"error", done.error().to_string()});
     }
     if (done && *done) continue;
-    const SteadyTime later = parts_.clock.now() + (done ? kLookAgain : kRetryAfter);
+    const SteadyTime later = parts_.clock.now() + (done ? kPastLookAgain : kPastRetryAfter);
     co_await stopping.wait_until(parts_.clock, later);
   }
 }

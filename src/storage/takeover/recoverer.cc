@@ -8,7 +8,7 @@
 namespace millrace::storage {
 namespace {
 
-constexpr Duration kRetryAfter = 2s;
+constexpr Duration kRecoverAgainAfter = 2s;
 
 }  // namespace
 
@@ -21,7 +21,7 @@ Task<void> Recoverer::run(Event& stopping) {
     Result<void> done = co_await recover_all();
     if (done || stopping.is_set()) continue;
     LOG_WARN("wal.recovery_failed", {"error", done.error().to_string()});
-    const SteadyTime later = parts_.clock.now() + kRetryAfter;
+    const SteadyTime later = parts_.clock.now() + kRecoverAgainAfter;
     co_await stopping.wait_until(parts_.clock, later);
   }
 }

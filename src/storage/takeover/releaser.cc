@@ -7,8 +7,8 @@
 namespace millrace::storage {
 namespace {
 
-constexpr std::size_t kAtOnce = 10'000;
-constexpr Duration kRetryAfter = 200ms;
+constexpr std::size_t kReleasesAtOnce = 10'000;
+constexpr Duration kReleaseAgainAfter = 200ms;
 constexpr Duration kObjectsWithin = 30s;
 
 }  // namespace
@@ -19,14 +19,14 @@ Task<void> Releaser::run(Event& stopping) {
     if (ids.empty()) {
       // One that is still being taken over becomes open without a change of the metadata.
       const bool look_again = !parts_.cluster.state().moves().empty();
-      const SteadyTime soon = parts_.clock.now() + (look_again ? kRetryAfter : Duration(std::chrono::hours(1)));
+      const SteadyTime soon = parts_.clock.now() + (look_again ? kReleaseAgainAfter : Duration(std::chrono::hours(1)));
       co_await parts_.cluster.changed().wait_until(parts_.clock, soon);
       continue;
     }
     Result<void> done = co_await release(std::move(ids));
     if (done || stopping.is_set()) continue;
     LOG_WARN("storage.release_failed", {"error", done.error().to_string()});
-    const SteadyTime later = parts_.clock.now() + kRetryAfter;
+    const SteadyTime later = parts_.clock.now() + kReleaseAgainAfter;
     co_await stopping.wait_until(parts_.clock, later);
   }
 }
@@ -46,7 +46,7 @@ std::vector<PartitionId> Releaser::to_release() {
   });
   std::vector<PartitionId> ids(stopped_.begin(), stopped_.end());
   for (const auto& [id, to] : parts_.cluster.state().moves()) {
-    if (ids.size() >= kAtOnce) break;
+    if (ids.size() >= kReleasesAtOnce) break;
     if (to != parts_.cluster.broker_id() && leads(id) && !stopped_.contains(id) && engine_.find(id)) ids.push_back(id);
   }
   return ids;
@@ -121,7 +121,7 @@ Task<void> Releaser::make_objects(const std::vector<PartitionId>& ids) {
     for (const auto* partition = state.partition(id); partition && partition->registered_end() < end;
          partition = state.partition(id)) {
       if (parts_.clock.now() >= deadline || parts_.committer.fenced().is_set()) break;
-      const SteadyTime soon = parts_.clock.now() + kRetryAfter;
+      const SteadyTime soon = parts_.clock.now() + kReleaseAgainAfter;
       co_await parts_.cluster.changed().wait_until(parts_.clock, soon);
     }
   }

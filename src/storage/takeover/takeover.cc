@@ -11,10 +11,10 @@
 namespace millrace::storage {
 namespace {
 
-constexpr std::size_t kAtOnce = 10'000;
-constexpr int kAttempts = 10;
-constexpr Duration kLookAgain = 100ms;
-constexpr Duration kRetryAfter = 1s;
+constexpr std::size_t kTakeoversAtOnce = 10'000;
+constexpr int kTakeoverAttempts = 10;
+constexpr Duration kTakeoverPause = 100ms;
+constexpr Duration kTakeOverAgainAfter = 1s;
 
 }  // namespace
 
@@ -27,7 +27,7 @@ Task<void> Takeover::run(Event& stopping) {
     Result<void> done = co_await open_assigned();
     if (done || stopping.is_set()) continue;
     LOG_WARN("storage.takeover_failed", {"error", done.error().to_string()});
-    const SteadyTime later = parts_.clock.now() + kRetryAfter;
+    const SteadyTime later = parts_.clock.now() + kTakeOverAgainAfter;
     co_await stopping.wait_until(parts_.clock, later);
   }
 }
@@ -39,13 +39,14 @@ Task<Result<void>> Takeover::open_assigned() {
   opening_ = true;
   Result<void> result;
   std::size_t opened = 0;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kTakeoverAttempts; ++attempt) {
     result = Result<void>();
     std::vector<Opening> openings = assigned();
     opened += openings.size();
-    for (std::size_t from = 0; from < openings.size(); from += kAtOnce) {
+    for (std::size_t from = 0; from < openings.size(); from += kTakeoversAtOnce) {
       const auto first = openings.begin() + static_cast<std::ptrdiff_t>(from);
-      const auto last = openings.begin() + static_cast<std::ptrdiff_t>(std::min(from + kAtOnce, openings.size()));
+      const auto last =
+          openings.begin() + static_cast<std::ptrdiff_t>(std::min(from + kTakeoversAtOnce, openings.size()));
       std::vector<Opening> some(std::make_move_iterator(first), std::make_move_iterator(last));
       Result<void> done = co_await open_some(std::move(some));
       if (!done && result) result = std::move(done);
@@ -55,7 +56,7 @@ Task<Result<void>> Takeover::open_assigned() {
     const Result<void> current = co_await parts_.cluster.prove_live();
     if (!current) result = fail(Code::kUnavailable, current.error().message());
     if (!current) break;
-    co_await sleep_for(parts_.clock, kLookAgain);
+    co_await sleep_for(parts_.clock, kTakeoverPause);
   }
   opening_ = false;
   if (!result && result.error().code() == Code::kNotFound) {
