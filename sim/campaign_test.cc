@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include "sim/run.h"
-#include "sim/scenarios.h"
 
 namespace millrace::sim {
 namespace {
@@ -9,15 +8,16 @@ namespace {
 // A few of everything under the sanitizers; thousands run without them (tools/test, group sim).
 
 TEST(Simulation, no_acknowledged_record_is_lost_moved_or_doubled) {
-  const auto report = run_campaign({.first_seed = 1, .seeds = 20, .run = {}});
-  EXPECT_EQ(report.seeds_run, 20u);
+  const auto report = run_campaign({.first_seed = 1, .seeds = 12, .run = {}});
+  EXPECT_EQ(report.seeds_run, 12u);
   EXPECT_TRUE(report.failed.empty());
 }
 
-TEST(Simulation, every_scenario_ends_well) {
-  for (const auto& scenario : all_scenarios()) {
-    const auto report = run_campaign({.first_seed = 1, .seeds = 1, .run = {.scenario = scenario.name}});
-    EXPECT_TRUE(report.failed.empty()) << scenario.name;
+TEST(Simulation, scenarios_end_well) {
+  for (const char* name : {"paused-leader", "holes", "racing-claims", "forced-moves", "rolling-restart"}) {
+    const auto report = run_campaign({.first_seed = 1, .seeds = 1, .run = {.scenario = name}});
+    EXPECT_EQ(report.seeds_run, 1u);
+    EXPECT_TRUE(report.failed.empty()) << name;
   }
 }
 
