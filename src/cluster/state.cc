@@ -266,6 +266,7 @@ Result<MetadataState> MetadataState::deserialize(std::string_view bytes) {
   state.controller_id_ = in.zigzag32();
   state.next_producer_id_ = in.zigzag64();
   state.orphan_floor_ = get_number<LogSeq>(in);
+  state.takeovers_ = state.applied_.value();  // whoever skipped entries by this snapshot looks again
   for (std::uint64_t left = in.uvarint64(); left > 0 && in.ok(); --left) {
     const PartitionId id = get_partition(in);
     state.moves_.emplace(id, in.zigzag32());

@@ -227,7 +227,7 @@ Result<void> MetadataApplier::on(const AssignLeaderRecord& r) {
     return refuse(Code::kInvalid, "partition {} ends at offset {}, a leader cannot begin at {}", name_of(r.partition),
                   partition->end_offset, r.base_offset);
   }
-  if (partition->state || !partition->past.empty() || r.base_offset > 0) set(state_.takeovers_, state_.takeovers_ + 1);
+  if (partition->state || !partition->past.empty() || r.base_offset > 0) set(state_.takeovers_, seq_.value());
   mark_leaderless(r.partition, false);
   end_move(r.partition);
   set(partition->leader_broker, std::optional(r.broker_id));
