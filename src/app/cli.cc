@@ -152,6 +152,11 @@ int start(const ConfigFlags& flags, const std::string& ready_file, char** enviro
     const bool again = ended.may_rejoin && !ended.asked && (rejoins || server.may_rejoin());
     if (!again) return kFailed;
     LOG_WARN("server.rejoining");
+    // On the ports that clients know, also when the first start was given any free one.
+    for (const auto& [name, address] : server.addresses()) {
+      if (auto kept = config->set(name + ".listen", address, Source::kFlag, "rejoin"); !kept)
+        return report(kept.error());
+    }
     loop.on_stop_signal([] { std::_Exit(0); });  // nothing runs
     loop.run_until_done(sleep_for(loop.clock(), 1s));
   }
