@@ -47,7 +47,8 @@ constexpr Known kKnown[] = {
     {"wal.drain", "",
      "PATH of a disk that an earlier start used as --wal disk:PATH: its records are read and moved to the bucket."},
     {"wal.lost", "",
-     "BROKER.INCARNATION, comma-separated: WALs that lay on a disk that is gone for good; what only it held is given up."},
+     "BROKER.INCARNATION, comma-separated: WALs that lay on a disk that is gone for good; what only it held is given "
+     "up."},
     {"wal.segment.bytes", "67108864", "Size of the files of a WAL on a disk."},
     {"wal.cut.interval.ms", "1", "Least time between two slots under load; the first after a pause never waits."},
     {"wal.linger.ms", "5", "Longest wait of a batch for company while PUTs are in flight."},

@@ -20,6 +20,11 @@ struct Node {
     EXPECT_TRUE(made) << made.error().to_string();
     engine = std::move(*made);
   }
+  void compact_at_once() {
+    options.object_bytes_target = 1;
+    options.object_interval = 1ms;
+    options.tail_bytes_max = 0;
+  }
   Task<void> until_compacted() {
     for (int i = 0; i < 500 && engine->status().wal_bytes > 0; ++i) co_await sleep_for(loop_.clock(), 10ms);
   }
@@ -113,9 +118,7 @@ Task<void> restart_and_compact(EventLoop& loop, object::MemoryStore& bucket,
   co_await first.stop();
 
   auto& second = *nodes.emplace_back(std::make_unique<Node>(loop, bucket));
-  second.options.object_bytes_target = 1;
-  second.options.object_interval = 1ms;
-  second.options.tail_bytes_max = 0;
+  second.compact_at_once();
   co_await second.start();
   Partition* partition = second.engine->find(id);
   ASSERT_CO(partition != nullptr);

@@ -1,6 +1,6 @@
 // IncrementalAlterConfigs (KIP-339): set, delete, append to and subtract from the keys of topics. Broker keys are
-// read when the program starts, so setting one is refused, as Kafka refuses its read-only ones; taking back what was never
-// set changes nothing, which is how Kafka's reassignment tool ends (it removes throttles).
+// read when the program starts, so setting one is refused, as Kafka refuses its read-only ones; taking back what was
+// never set changes nothing, which is how Kafka's reassignment tool ends (it removes throttles).
 #include <fmt/format.h>
 
 #include <algorithm>
