@@ -67,6 +67,7 @@ class Cluster {
   virtual std::int32_t broker_id() const = 0;
   // This process' incarnation: the log number of its Register entry (rule 14).
   virtual Incarnation incarnation() const = 0;
+  WalId wal() const { return {broker_id(), incarnation()}; }
 
   // Commits `records` as one unit, after the state machine accepted them. kExists/kNotFound/kInvalid:
   // refused, nothing was written. kFenced: this incarnation is over; stop serving.

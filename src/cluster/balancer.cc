@@ -35,14 +35,13 @@ class Scale {
       : loads_(loads) {
     for (const auto* broker : brokers) carriers_.push_back({broker, 0, {}});
     double partitions = 0, bytes = 0, cpu = 0;
-    for (const auto& [name, topic_id] : state.topic_ids())
-      partitions += static_cast<double>(state.topic(topic_id)->partitions.size());
+    state.for_each_partition([&](const PartitionId&, const PartitionState&) { ++partitions; });
     for (const auto& carrier : carriers_) {
       bytes += static_cast<double>(load_of(carrier).bytes_per_second);
       cpu += load_of(carrier).cpu_permille;
     }
     units_ = units(partitions, bytes, cpu);
-    for (const auto& [name, topic_id] : state.topic_ids()) put(topic_id, *state.topic(topic_id));
+    state.for_each_partition([this](const PartitionId& id, const PartitionState& partition) { put(id, partition); });
     for (auto& carrier : carriers_) weigh(carrier);
   }
 
@@ -66,14 +65,10 @@ class Scale {
     const auto found = loads_.find(carrier.broker->id);
     return found == loads_.end() ? none : found->second;
   }
-  void put(const Uuid& topic_id, const TopicState& topic) {
-    for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
-      const auto& leader = topic.partitions[i].leader_broker;
-      if (!leader) continue;
-      const auto carrier = std::ranges::find(carriers_, *leader, [](const Carrier& c) { return c.broker->id; });
-      if (carrier == carriers_.end()) continue;
-      carrier->partitions.push_back({{topic_id, static_cast<std::int32_t>(i)}, units_.partition});
-    }
+  void put(const PartitionId& id, const PartitionState& partition) {
+    const auto carrier = std::ranges::find_if(
+        carriers_, [&](const Carrier& candidate) { return partition.leader_broker == candidate.broker->id; });
+    if (carrier != carriers_.end()) carrier->partitions.push_back({id, units_.partition});
   }
   // A broker's CPU time is its partitions' in the measure of their bytes.
   void weigh(Carrier& carrier) {

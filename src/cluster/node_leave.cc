@@ -20,11 +20,7 @@ bool ClusterNode::fenced_for_silence() const {
 
 std::size_t ClusterNode::partitions_led() const {
   std::size_t led = 0;
-  for (const auto& [name, topic_id] : state().topic_ids()) {
-    led += static_cast<std::size_t>(std::ranges::count_if(state().topic(topic_id)->partitions, [this](const auto& p) {
-      return p.leader_broker == options_.broker_id && p.leader_incarnation == writer_.incarnation;
-    }));
-  }
+  state().for_each_partition([&](const PartitionId&, const PartitionState& p) { led += p.led_by(wal()) ? 1 : 0; });
   return led;
 }
 

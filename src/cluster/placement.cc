@@ -13,11 +13,9 @@ class Shares {
  public:
   Shares(const MetadataState& state, const Candidates& brokers) {
     for (const auto* broker : brokers) shares_.push_back({broker, 0});
-    for (const auto& [name, topic_id] : state.topic_ids()) {
-      for (const auto& partition : state.topic(topic_id)->partitions) {
-        if (partition.leader_broker) add(*partition.leader_broker);
-      }
-    }
+    state.for_each_partition([this](const PartitionId&, const PartitionState& partition) {
+      if (partition.leader_broker) add(*partition.leader_broker);
+    });
     for (const auto& [id, to] : state.moves()) add(to);
   }
 
@@ -94,16 +92,13 @@ std::vector<Record> moves_off_draining(const MetadataState& state, const Candida
   const auto nowhere = std::ranges::all_of(brokers, [](const BrokerState* broker) { return broker->draining; });
   if (none || nowhere) return records;
   Shares shares(state, brokers);
-  for (const auto& [name, topic_id] : state.topic_ids()) {
-    const auto& partitions = state.topic(topic_id)->partitions;
-    for (std::size_t i = 0; i < partitions.size() && records.size() < kRecordsMax; ++i) {
-      const PartitionId id{topic_id, static_cast<std::int32_t>(i)};
-      if (!partitions[i].leader_broker || !drains(*partitions[i].leader_broker) || state.moves().contains(id)) continue;
-      const BrokerState& to = shares.fewest();
-      shares.add(to.id);
-      records.emplace_back(MovePartitionRecord{id, to.id});
-    }
-  }
+  state.for_each_partition([&](const PartitionId& id, const PartitionState& partition) {
+    if (records.size() == kRecordsMax || !partition.leader_broker || !drains(*partition.leader_broker)) return;
+    if (state.moves().contains(id)) return;
+    const BrokerState& to = shares.fewest();
+    shares.add(to.id);
+    records.emplace_back(MovePartitionRecord{id, to.id});
+  });
   return records;
 }
 

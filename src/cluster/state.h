@@ -76,6 +76,9 @@ struct PartitionState {
   std::optional<StateExtent> state;              // newest checkpoint of producer state
   std::string state_key;
 
+  bool led_by(const WalId& wal) const {
+    return leader_broker == wal.broker_id && leader_incarnation == wal.incarnation;
+  }
   // All below is in objects, with the producers' state.
   std::int64_t registered_end() const { return state ? state->end_offset : 0; }
   // Whoever leads it has to look for what was there before.
@@ -114,6 +117,15 @@ class MetadataState {
   const TopicState* topic(const Uuid& id) const;
   const TopicState* topic_by_name(std::string_view name) const;
   const PartitionState* partition(const PartitionId& id) const;
+  // `visit(id, state)`: every partition, topics by name.
+  template <class Visit>
+  void for_each_partition(Visit visit) const {
+    for (const auto& [name, topic_id] : topic_ids_) {
+      const auto& partitions = topics_.find(topic_id)->second.partitions;
+      for (std::size_t i = 0; i < partitions.size(); ++i)
+        visit(PartitionId{topic_id, static_cast<std::int32_t>(i)}, partitions[i]);
+    }
+  }
   const std::unordered_map<std::string, ObjectState>& objects() const { return objects_; }
   std::int64_t next_producer_id() const { return next_producer_id_; }
   LogSeq orphan_floor() const { return orphan_floor_; }

@@ -122,7 +122,7 @@ Result<void> MetadataApplier::on(const RecoveredRecord& r) {
   for (auto& [id, topic] : state_.topics_) {
     for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
       PartitionState& partition = topic.partitions[i];
-      if (partition.leader_broker != r.broker_id || partition.leader_incarnation != r.incarnation) continue;
+      if (!partition.led_by({r.broker_id, r.incarnation})) continue;
       std::int64_t end = partition.base_offset;
       if (!partition.extents.empty()) end = std::max(end, partition.extents.rbegin()->second.extent.end_offset);
       const auto given = ends.find({id, static_cast<std::int32_t>(i)});

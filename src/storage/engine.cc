@@ -34,12 +34,12 @@ EngineImpl::EngineImpl(Executor executor, Clock& clock, Random& random, object::
       scope_(executor),
       cache_(scope_, clock, store, metrics_, options.block_cache_bytes),
       objects_(cache_),
-      parts_{clock, random, store, cluster, metrics_, options_, slots_, past_, committer_, cache_, objects_},
+      parts_{executor, clock, random, store, cluster, metrics_, options_, slots_, past_, committer_, cache_, objects_},
       compactor_(parts_),
       past_compactor_(parts_),
       collector_(parts_, compactor_),
-      recoverer_(parts_, executor),
-      takeover_(parts_, partitions_, executor),
+      recoverer_(parts_),
+      takeover_(parts_, partitions_),
       releaser_(parts_, *this, partitions_, compactor_),
       load_meter_(parts_, partitions_) {}
 
@@ -84,10 +84,8 @@ Partition* EngineImpl::find(const PartitionId& id) {
   auto found = partitions_.find(id);
   if (found != partitions_.end() && found->second->refresh()) return found->second.get();
   const auto* state = parts_.cluster.state().partition(id);
-  if (!state || state->leader_broker != parts_.cluster.broker_id() ||
-      state->leader_incarnation != parts_.cluster.incarnation() || state->has_history()) {
-    return nullptr;  // rule 17: what has a history is opened by takeover_
-  }
+  // Rule 17: what has a history is opened by takeover_.
+  if (!state || !state->led_by(parts_.cluster.wal()) || state->has_history()) return nullptr;
   if (found != partitions_.end()) {
     if (found->second->deleted || found->second->log.epoch() >= state->leader_epoch) return nullptr;
     end_leadership(found->second);

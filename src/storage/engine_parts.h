@@ -12,6 +12,7 @@
 namespace millrace::storage {
 
 struct EngineParts {
+  Executor executor;
   Clock& clock;
   Random& random;
   object::Store& store;

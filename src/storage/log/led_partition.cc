@@ -20,8 +20,7 @@ bool LedPartition::refresh() {
   seen_ = applied;
   const auto* current = state();
   const bool led_before = leads_;
-  leads_ = current && !deleted && current->leader_broker == parts_.cluster.broker_id() &&
-           current->leader_incarnation == parts_.cluster.incarnation() && current->leader_epoch == log.epoch();
+  leads_ = current && !deleted && current->led_by(parts_.cluster.wal()) && current->leader_epoch == log.epoch();
   if (current) log.raise_log_start(current->log_start_offset);
   // Objects serve all that is registered, whoever compacted it, and also when this process never learned that its own
   // Register was committed.

@@ -3,27 +3,13 @@
 #include <algorithm>
 #include <map>
 
-#include "base/log.h"
+#include "storage/takeover/common.h"
 
 namespace millrace::storage {
-namespace {
-
-constexpr Duration kRecoverAgainAfter = 2s;
-
-}  // namespace
-
 Task<void> Recoverer::run(Event& stopping) {
-  while (!stopping.is_set() && !parts_.committer.fenced().is_set()) {
-    if (parts_.cluster.to_recover().empty()) {
-      co_await parts_.cluster.changed().wait();
-      continue;
-    }
-    Result<void> done = co_await recover_all();
-    if (done || stopping.is_set()) continue;
-    LOG_WARN("wal.recovery_failed", {"error", done.error().to_string()});
-    const SteadyTime later = parts_.clock.now() + kRecoverAgainAfter;
-    co_await stopping.wait_until(parts_.clock, later);
-  }
+  const auto wanted = [this] { return !parts_.cluster.to_recover().empty(); };
+  const auto recover = [this] { return recover_all(); };
+  co_await work_on_changes(parts_, stopping, "wal.recovery_failed", 2s, wanted, recover);
 }
 
 Task<Result<void>> Recoverer::recover_all() {
@@ -44,12 +30,7 @@ Task<Result<void>> Recoverer::recover(cluster::WalId wal) {
     co_return Result<void>();  // another was faster
   }
   const cluster::IncarnationState incarnation = found->second;
-  RecoveryContext context{executor_,
-                          parts_.clock,
-                          parts_.random,
-                          parts_.store,
-                          parts_.cluster.incarnation(),
-                          parts_.options.put_unknown_deadline};
+  const RecoveryContext context = recovery_context(parts_);
   CO_TRY(RecoveredWal read, co_await recover_wal(context, wal.broker_id, wal.incarnation, incarnation));
   // The Seal was written or read back (rule 3): now its end may be told.
   std::vector<cluster::Record> records;
@@ -66,14 +47,12 @@ Task<Result<void>> Recoverer::recover(cluster::WalId wal) {
 // the floor is in objects, which the state machine looks at.)
 cluster::RecoveredRecord Recoverer::ends_of(const cluster::WalId& wal, const RecoveredWal& read) const {
   const auto& state = parts_.cluster.state();
-  const auto leads = [&wal](const cluster::PartitionState& partition) {
-    return partition.leader_broker == wal.broker_id && partition.leader_incarnation == wal.incarnation;
-  };
   std::map<PartitionId, std::int64_t> ends;
   for (const auto& slot : read.slots) {
     for (const auto& group : slot.groups) {
       const auto* partition = state.partition(group.partition);
-      if (!partition || !leads(*partition) || partition->leader_epoch != group.leader_epoch || group.batches.empty())
+      if (!partition || !partition->led_by(wal) || partition->leader_epoch != group.leader_epoch ||
+          group.batches.empty())
         continue;
       const auto& last = group.batches.back();
       auto& end = ends[group.partition];
@@ -81,14 +60,11 @@ cluster::RecoveredRecord Recoverer::ends_of(const cluster::WalId& wal, const Rec
     }
   }
   // Batches that DeleteRecords overtook are in no object: the checkpoint still knows that they were there.
-  for (const auto& [name, topic_id] : state.topic_ids()) {
-    const auto& partitions = state.topic(topic_id)->partitions;
-    for (std::size_t i = 0; i < partitions.size(); ++i) {
-      if (!leads(partitions[i]) || !partitions[i].state) continue;
-      auto& end = ends[PartitionId{topic_id, static_cast<std::int32_t>(i)}];
-      end = std::max(end, partitions[i].state->end_offset);
-    }
-  }
+  state.for_each_partition([&](const PartitionId& id, const cluster::PartitionState& partition) {
+    if (!partition.led_by(wal) || !partition.state) return;
+    auto& end = ends[id];
+    end = std::max(end, partition.state->end_offset);
+  });
   cluster::RecoveredRecord record{wal.broker_id, wal.incarnation, read.from, read.seal, {}};
   for (const auto& [id, end] : ends) record.ends.push_back({id, end});
   return record;

@@ -10,7 +10,7 @@ namespace millrace::storage {
 
 class Recoverer {
  public:
-  Recoverer(EngineParts& parts, Executor executor) : parts_(parts), executor_(std::move(executor)) {}
+  explicit Recoverer(EngineParts& parts) : parts_(parts) {}
 
   // Recovers whatever there is to recover now. A failure is of one WAL; it may be repeated.
   Task<Result<void>> recover_all();
@@ -22,7 +22,6 @@ class Recoverer {
   cluster::RecoveredRecord ends_of(const cluster::WalId& wal, const RecoveredWal& read) const;
 
   EngineParts& parts_;
-  Executor executor_;
 };
 
 }  // namespace millrace::storage

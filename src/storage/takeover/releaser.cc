@@ -33,8 +33,7 @@ Task<void> Releaser::run(Event& stopping) {
 
 bool Releaser::leads(const PartitionId& id) const {
   const auto* partition = parts_.cluster.state().partition(id);
-  return partition && partition->leader_broker == parts_.cluster.broker_id() &&
-         partition->leader_incarnation == parts_.cluster.incarnation();
+  return partition && partition->led_by(parts_.cluster.wal());
 }
 
 // Those that are open: one that is still being taken over goes when it is. And what has stopped accepting must go even

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "storage/compaction/publish.h"
+#include "storage/takeover/common.h"
 #include "storage/wal/slot_batches.h"
 
 namespace millrace::storage {
@@ -14,22 +15,13 @@ namespace {
 constexpr std::size_t kTakeoversAtOnce = 10'000;
 constexpr int kTakeoverAttempts = 10;
 constexpr Duration kTakeoverPause = 100ms;
-constexpr Duration kTakeOverAgainAfter = 1s;
 
 }  // namespace
 
 Task<void> Takeover::run(Event& stopping) {
-  while (!stopping.is_set() && !parts_.committer.fenced().is_set()) {
-    if (seen_ == parts_.cluster.state().takeovers()) {
-      co_await parts_.cluster.changed().wait();
-      continue;
-    }
-    Result<void> done = co_await open_assigned();
-    if (done || stopping.is_set()) continue;
-    LOG_WARN("storage.takeover_failed", {"error", done.error().to_string()});
-    const SteadyTime later = parts_.clock.now() + kTakeOverAgainAfter;
-    co_await stopping.wait_until(parts_.clock, later);
-  }
+  const auto wanted = [this] { return seen_ != parts_.cluster.state().takeovers(); };
+  const auto open = [this] { return open_assigned(); };
+  co_await work_on_changes(parts_, stopping, "storage.takeover_failed", 1s, wanted, open);
 }
 
 Task<Result<void>> Takeover::open_assigned() {
@@ -73,27 +65,19 @@ Task<Result<void>> Takeover::open_assigned() {
 
 std::vector<Takeover::Opening> Takeover::assigned() const {
   std::vector<Opening> openings;
-  const auto& state = parts_.cluster.state();
-  for (const auto& [name, topic_id] : state.topic_ids()) {
-    const auto& partitions = state.topic(topic_id)->partitions;
-    for (std::size_t i = 0; i < partitions.size(); ++i) {
-      const auto& partition = partitions[i];
-      if (partition.leader_broker != parts_.cluster.broker_id() ||
-          partition.leader_incarnation != parts_.cluster.incarnation() || !partition.has_history()) {
-        continue;
-      }
-      const PartitionId id{topic_id, static_cast<std::int32_t>(i)};
-      const auto open = table_.find(id);
-      if (open != table_.end() && open->second->log.epoch() == partition.leader_epoch) continue;
-      openings.push_back({.id = id,
-                          .epoch = partition.leader_epoch,
-                          .base_offset = partition.base_offset,
-                          .registered_end = partition.registered_end(),
-                          .log_start = partition.log_start_offset,
-                          .past = partition.past,
-                          .producers = {}});
-    }
-  }
+  const cluster::WalId own = parts_.cluster.wal();
+  parts_.cluster.state().for_each_partition([&](const PartitionId& id, const cluster::PartitionState& partition) {
+    if (!partition.led_by(own) || !partition.has_history()) return;
+    const auto open = table_.find(id);
+    if (open != table_.end() && open->second->log.epoch() == partition.leader_epoch) return;
+    openings.push_back({.id = id,
+                        .epoch = partition.leader_epoch,
+                        .base_offset = partition.base_offset,
+                        .registered_end = partition.registered_end(),
+                        .log_start = partition.log_start_offset,
+                        .past = partition.past,
+                        .producers = {}});
+  });
   return openings;
 }
 
@@ -133,12 +117,7 @@ Result<Takeover::Wals> Takeover::wals_of(const std::vector<Opening>& openings) c
 }
 
 Task<Result<void>> Takeover::read(Wals& wals) {
-  RecoveryContext context{executor_,
-                          parts_.clock,
-                          parts_.random,
-                          parts_.store,
-                          parts_.cluster.incarnation(),
-                          parts_.options.put_unknown_deadline};
+  const RecoveryContext context = recovery_context(parts_);
   for (auto& [id, wal] : wals) {
     if (wal.from >= wal.to) continue;
     CO_TRY(wal.slots, co_await read_wal(context, id.broker_id, id.incarnation, wal.from, wal.to));
@@ -161,8 +140,7 @@ Task<Result<void>> Takeover::load_producers(std::vector<Opening>& openings) {
 
 Result<void> Takeover::open(Opening& opening, const Wals& wals) {
   const auto* state = parts_.cluster.state().partition(opening.id);
-  const bool led = state && state->leader_broker == parts_.cluster.broker_id() &&
-                   state->leader_incarnation == parts_.cluster.incarnation() && state->leader_epoch == opening.epoch;
+  const bool led = state && state->led_by(parts_.cluster.wal()) && state->leader_epoch == opening.epoch;
   if (!led) return {};  // given to somebody else meanwhile
   auto partition = std::make_shared<LedPartition>(parts_, opening.id);
   auto& log = partition->log;

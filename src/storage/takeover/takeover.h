@@ -18,8 +18,7 @@ namespace millrace::storage {
 
 class Takeover {
  public:
-  Takeover(EngineParts& parts, PartitionTable& table, Executor executor)
-      : parts_(parts), table_(table), executor_(std::move(executor)) {}
+  Takeover(EngineParts& parts, PartitionTable& table) : parts_(parts), table_(table) {}
 
   // Opens what is assigned and not open. Fails with the first error; what could be opened is.
   Task<Result<void>> open_assigned();
@@ -56,7 +55,6 @@ class Takeover {
 
   EngineParts& parts_;
   PartitionTable& table_;
-  Executor executor_;
   std::uint64_t seen_ = ~std::uint64_t{0};  // takeovers in the metadata when all was opened last
   bool opening_ = false;
 };
