@@ -5,107 +5,50 @@
 #include <limits.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <map>
-#include <new>
 
 #include "disk/segment_codec.h"
 #include "disk/segment_scan.h"
+#include "object/file_direct.h"
 #include "object/file_io.h"
 #include "object/file_text.h"
 
 namespace millrace::disk {
 namespace {
 
-using object::file_io::Fd;
+namespace file_io = object::file_io;
+using file_io::Fd;
 
-constexpr std::size_t kBufferBytes = 1 << 20;
 constexpr std::size_t kWriters = 2;  // one writes a frame, one prepares the next segment
 constexpr std::size_t kReaders = 2;  // of their own: what is read must not delay an ack
 
 Error error_of(int error, const std::string& doing, const std::string& path) {
-  const Code code = object::file_io::error_of(error, doing, path).code();
+  const Code code = file_io::error_of(error, doing, path).code();
   std::string text = fmt::format("{} {}: {}", doing, path, std::strerror(error));
   if (code == Code::kExhausted) text += " (free space on this file system, or move the WAL to a larger one)";
   if (code == Code::kDenied) text += " (the WAL directory must be writable by this user)";
   return {code, std::move(text)};
 }
 
-struct Free {
-  void operator()(void* memory) const { std::free(memory); }
-};
-
-char* aligned(std::size_t size) {
-  auto* memory = static_cast<char*>(std::aligned_alloc(kBlockBytes, whole_blocks(size)));
-  if (!memory) throw std::bad_alloc();
-  return memory;
-}
-
-char* buffer_of_this_thread() {
-  thread_local std::unique_ptr<char, Free> buffer(aligned(kBufferBytes));
-  return buffer.get();
-}
-
-// Hands out a chain's bytes in pieces of a buffer's size.
-class ChainCopier {
- public:
-  explicit ChainCopier(const SliceChain& chain) : chain_(chain) {}
-  std::size_t fill(char* to, std::size_t capacity) {
-    std::size_t filled = 0;
-    const auto& pieces = chain_.pieces();
-    while (filled < capacity && piece_ < pieces.size()) {
-      const auto rest = pieces[piece_].view().substr(at_);
-      const std::size_t size = std::min(capacity - filled, rest.size());
-      std::memcpy(to + filled, rest.data(), size);
-      filled += size;
-      at_ += size;
-      if (size < rest.size()) continue;
-      ++piece_;
-      at_ = 0;
-    }
-    return filled;
-  }
-
- private:
-  const SliceChain& chain_;
-  std::size_t piece_ = 0, at_ = 0;
-};
-
-// 0 or an errno. `flags`: RWF_DSYNC or 0.
-int write_at(int fd, const char* from, std::size_t size, std::uint64_t offset, int flags) {
-  while (size > 0) {
-    iovec piece{const_cast<char*>(from), size};
-    const ssize_t written = ::pwritev2(fd, &piece, 1, static_cast<off_t>(offset), flags);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    if (written == 0) return ENOSPC;
-    from += written;
-    offset += static_cast<std::uint64_t>(written);
-    size -= static_cast<std::size_t>(written);
-  }
-  return 0;
-}
-
 // 0 or an errno. Durable when it is 0.
 int write_durably(int fd, const SliceChain& bytes, std::uint64_t offset) {
-  char* buffer = buffer_of_this_thread();
-  ChainCopier copier(bytes);
+  char* buffer = file_io::direct_buffer();
+  file_io::ChainCopier copier(bytes);
   bool synced = false;
-  while (const std::size_t filled = copier.fill(buffer, kBufferBytes)) {
+  while (const std::size_t filled = copier.fill(buffer, file_io::kDirectBufferBytes)) {
     int error = 0;
     if (filled == bytes.size()) {
-      error = write_at(fd, buffer, filled, offset, RWF_DSYNC);
+      error = file_io::write_at(fd, buffer, filled, offset, RWF_DSYNC);
       synced = error == 0;
     }
     // Several pieces, or a file system that does not know the flag.
     if (filled < bytes.size() || error == EOPNOTSUPP || error == ENOSYS)
-      error = write_at(fd, buffer, filled, offset, 0);
+      error = file_io::write_at(fd, buffer, filled, offset, 0);
     if (error != 0) return error;
     offset += filled;
   }
@@ -117,10 +60,12 @@ int write_durably(int fd, const SliceChain& bytes, std::uint64_t offset) {
 int fill_with_zeros(int fd, std::uint64_t size) {
   const int error = ::posix_fallocate(fd, 0, static_cast<off_t>(size));
   if (error != 0 && error != EOPNOTSUPP && error != EINVAL) return error;
-  char* buffer = buffer_of_this_thread();
-  std::memset(buffer, 0, kBufferBytes);
-  for (std::uint64_t at = 0; at < size; at += kBufferBytes) {
-    if (const int failed = write_at(fd, buffer, std::min<std::uint64_t>(kBufferBytes, size - at), at, 0)) return failed;
+  char* buffer = file_io::direct_buffer();
+  std::memset(buffer, 0, file_io::kDirectBufferBytes);
+  for (std::uint64_t at = 0; at < size; at += file_io::kDirectBufferBytes) {
+    if (const int failed =
+            file_io::write_at(fd, buffer, std::min<std::uint64_t>(file_io::kDirectBufferBytes, size - at), at, 0))
+      return failed;
   }
   return ::fdatasync(fd) == 0 ? 0 : errno;
 }
@@ -148,8 +93,8 @@ Result<std::shared_ptr<OpenFile>> open_segment(const std::string& path, int more
 Result<Slice> read_blocks(const OpenFile& file, object::ByteRange range) {
   const std::uint64_t begin = range.offset / kBlockBytes * kBlockBytes;
   const std::uint64_t size = whole_blocks(range.offset + range.size - begin);
-  const std::shared_ptr<void> owner(aligned(std::max<std::uint64_t>(size, kBlockBytes)), Free());
-  char* memory = static_cast<char*>(owner.get());
+  const std::shared_ptr<char> owner = file_io::aligned_memory(std::max<std::uint64_t>(size, kBlockBytes));
+  char* memory = owner.get();
   std::uint64_t done = 0;
   while (done < size) {
     const ssize_t got = ::pread(file.fd.get(), memory + done, size - done, static_cast<off_t>(begin + done));
@@ -173,7 +118,7 @@ class PosixDisk final : public WalDisk {
 
   Task<Result<std::vector<DiskFile>>> list() override {
     auto job = [root = directory_]() -> Result<std::vector<DiskFile>> {
-      TRY(const auto found, object::file_io::list_keys(root, "", "", ~std::size_t{0}));
+      TRY(const auto found, file_io::list_keys(root, "", "", ~std::size_t{0}));
       std::vector<DiskFile> files;
       for (const auto& each : found) {
         if (parse_segment_name(each.key)) files.push_back({each.key, each.size_bytes});
@@ -190,7 +135,7 @@ class PosixDisk final : public WalDisk {
         ::unlink(path.c_str());
         return fail(error_of(error, "making", path));
       }
-      TRY_VOID(object::file_io::sync_directory(directory));
+      TRY_VOID(file_io::sync_directory(directory));
       return file;
     };
     CO_TRY(auto file, co_await writers_.run(std::move(job)));
@@ -279,7 +224,7 @@ Result<Uuid> volume_of(const std::string& directory, Random& random) {
     return volume;
   }
   if (text.error().code() != Code::kNotFound) return fail(std::move(text).error());
-  TRY(const auto files, object::file_io::list_keys(directory, "", "", ~std::size_t{0}));
+  TRY(const auto files, file_io::list_keys(directory, "", "", ~std::size_t{0}));
   for (const auto& file : files) {
     if (parse_segment_name(file.key)) {
       return fail(Code::kCorrupt,
@@ -293,7 +238,7 @@ Result<Uuid> volume_of(const std::string& directory, Random& random) {
   const bool written = ::pwrite(file.get(), line.data(), line.size(), 0) == static_cast<ssize_t>(line.size());
   if (!written || ::fsync(file.get()) != 0) return fail(error_of(errno, "writing", temporary));
   if (::rename(temporary.c_str(), path.c_str()) != 0) return fail(error_of(errno, "creating", path));
-  TRY_VOID(object::file_io::sync_directory(directory));
+  TRY_VOID(file_io::sync_directory(directory));
   return volume;
 }
 
@@ -302,9 +247,9 @@ Result<Uuid> volume_of(const std::string& directory, Random& random) {
 Result<std::unique_ptr<WalDisk>> open_posix_disk(std::string directory, const std::string& host, Random& random) {
   while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
   if (directory.find('/') == std::string::npos) directory.insert(0, "./");
-  auto made = object::file_io::make_parents(directory + "/lock");
+  auto made = file_io::make_parents(directory + "/lock");
   if (!made) return fail(Error(made.error().code(), "WAL directory: " + made.error().message()));
-  for (const auto& parent : *made) TRY_VOID(object::file_io::sync_directory(parent.empty() ? "/" : parent));
+  for (const auto& parent : *made) TRY_VOID(file_io::sync_directory(parent.empty() ? "/" : parent));
   TRY(Fd lock, take_directory_lock(directory));
   TRY(const Uuid volume, volume_of(directory, random));
   char resolved[PATH_MAX];

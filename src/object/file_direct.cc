@@ -1,13 +1,12 @@
 #include "object/file_direct.h"
 
 #include <fcntl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <new>
 
 #include "base/crc32c.h"
@@ -16,71 +15,35 @@
 namespace millrace::object::file_io {
 namespace {
 
-constexpr std::size_t kAlignment = 4096;  // of addresses, sizes and offsets; enough for every disk sold
-constexpr std::size_t kBufferBytes = 1 << 20;
 constexpr std::size_t kHotBytes = 16 << 10;
-
-struct Free {
-  void operator()(char* memory) const { std::free(memory); }
-};
-
-char* buffer_of_this_thread() {
-  thread_local std::unique_ptr<char, Free> buffer;
-  if (!buffer) buffer.reset(static_cast<char*>(std::aligned_alloc(kAlignment, kBufferBytes)));
-  if (!buffer) throw std::bad_alloc();
-  return buffer.get();
-}
 
 // Fills the buffer from a chain, call after call, and sums what it copies while it is in the processor's cache.
 class Reader {
  public:
-  explicit Reader(const SliceChain& body) : body_(body) {}
+  explicit Reader(const SliceChain& body) : copier_(body) {}
 
   std::size_t fill(char* to, std::size_t capacity) {
     std::size_t filled = 0;
-    const auto& pieces = body_.pieces();
-    while (filled < capacity && piece_ < pieces.size()) {
-      const auto view = pieces[piece_].view();
-      const std::size_t size = std::min({capacity - filled, view.size() - at_, kHotBytes});
-      std::memcpy(to + filled, view.data() + at_, size);
+    while (const std::size_t size = copier_.fill(to + filled, std::min(capacity - filled, kHotBytes))) {
       crc_ = crc32c({to + filled, size}, crc_);
       filled += size;
-      at_ += size;
-      if (at_ < view.size()) continue;
-      ++piece_;
-      at_ = 0;
     }
     return filled;
   }
   std::uint32_t crc() const { return crc_; }
 
  private:
-  const SliceChain& body_;
-  std::size_t piece_ = 0, at_ = 0;
+  ChainCopier copier_;
   std::uint32_t crc_ = 0;
 };
 
-// 0 or an errno.
-int write_at(int fd, const char* from, std::size_t size, off_t offset) {
-  while (size > 0) {
-    const ssize_t written = ::pwrite(fd, from, size, offset);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    if (written == 0) return ENOSPC;
-    from += written;
-    offset += written;
-    size -= static_cast<std::size_t>(written);
-  }
-  return 0;
-}
-
 int write_blocks(const Target& target, Reader& reader) {
-  char* buffer = buffer_of_this_thread();
+  char* buffer = direct_buffer();
   std::uint64_t offset = 0, written = 0;
-  while (const std::size_t filled = reader.fill(buffer, kBufferBytes)) {
-    const std::size_t blocks = (filled + kAlignment - 1) / kAlignment * kAlignment;
+  while (const std::size_t filled = reader.fill(buffer, kDirectBufferBytes)) {
+    const std::size_t blocks = (filled + kDirectAlignment - 1) / kDirectAlignment * kDirectAlignment;
     std::memset(buffer + filled, 0, blocks - filled);
-    if (const int error = write_at(target.fd.get(), buffer, blocks, static_cast<off_t>(offset))) return error;
+    if (const int error = write_at(target.fd.get(), buffer, blocks, offset)) return error;
     offset += filled;
     written += blocks;
   }
@@ -88,6 +51,48 @@ int write_blocks(const Target& target, Reader& reader) {
 }
 
 }  // namespace
+
+std::unique_ptr<char, FreeAligned> aligned_memory(std::size_t size) {
+  const std::size_t whole = (size + kDirectAlignment - 1) / kDirectAlignment * kDirectAlignment;
+  std::unique_ptr<char, FreeAligned> memory(static_cast<char*>(std::aligned_alloc(kDirectAlignment, whole)));
+  if (!memory) throw std::bad_alloc();
+  return memory;
+}
+
+char* direct_buffer() {
+  thread_local const std::unique_ptr<char, FreeAligned> buffer = aligned_memory(kDirectBufferBytes);
+  return buffer.get();
+}
+
+std::size_t ChainCopier::fill(char* to, std::size_t capacity) {
+  std::size_t filled = 0;
+  const auto& pieces = chain_.pieces();
+  while (filled < capacity && piece_ < pieces.size()) {
+    const auto rest = pieces[piece_].view().substr(at_);
+    const std::size_t size = std::min(capacity - filled, rest.size());
+    std::memcpy(to + filled, rest.data(), size);
+    filled += size;
+    at_ += size;
+    if (size < rest.size()) continue;
+    ++piece_;
+    at_ = 0;
+  }
+  return filled;
+}
+
+int write_at(int fd, const char* from, std::size_t size, std::uint64_t offset, int flags) {
+  while (size > 0) {
+    iovec piece{const_cast<char*>(from), size};
+    const ssize_t written = ::pwritev2(fd, &piece, 1, static_cast<off_t>(offset), flags);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    if (written == 0) return ENOSPC;
+    from += written;
+    offset += static_cast<std::uint64_t>(written);
+    size -= static_cast<std::size_t>(written);
+  }
+  return 0;
+}
 
 std::optional<Result<std::uint32_t>> write_file_direct(const std::string& path, bool spare, const SliceChain& body,
                                                        bool durable) {
