@@ -1,5 +1,6 @@
 #include "broker/connection.h"
 
+#include "base/codec.h"
 #include "base/log.h"
 
 namespace millrace::broker {
@@ -8,19 +9,21 @@ namespace {
 constexpr std::size_t kUnsentBytesMax = 64 << 20;  // a client that does not read is not worked for
 constexpr std::size_t kWriteBytesMax = 4 << 20;    // gathered into one write
 
+bool is_fetch(const Slice& frame) {
+  return frame.size() >= 2 && load_be<std::int16_t>(frame.data()) == static_cast<std::int16_t>(kafka::ApiKey::kFetch);
+}
+
 }  // namespace
 
 Task<void> Admission::enter(std::size_t bytes) {
-  if (bytes_ > 0 && bytes_ + bytes > bytes_max_) metrics_.on_admission_wait();
-  while (bytes_ > 0 && bytes_ + bytes > bytes_max_) co_await room_.wait();
-  bytes_ += bytes;
+  if (budget_.must_wait(bytes)) metrics_.on_admission_wait();
+  co_await budget_.enter(bytes);
   ++requests_;
 }
 
 void Admission::leave(std::size_t bytes) {
-  bytes_ -= bytes;
   --requests_;
-  room_.pulse();
+  budget_.leave(bytes);
 }
 
 Connection::Connection(Services& services, TaskScope& scope, Admission& admission, BufferPool& buffers,
@@ -67,21 +70,25 @@ Task<Result<void>> Connection::read_requests() {
       active_at_ = services_.clock.now();
       continue;
     }
-    co_await admit(frame->size());
+    const bool fetch = is_fetch(*frame);
+    co_await admit(frame->size(), fetch);
     if (broken_ || !reading_ || draining_) {
       admission_.leave(frame->size());
       break;
     }
     auto slot = std::make_shared<Slot>();
+    slot->fetch = fetch;
+    fetches_ += fetch ? 1 : 0;
     slots_.push_back(slot);
     scope_.spawn(work(self, std::move(slot), std::move(*frame)));
   }
   co_return Result<void>();
 }
 
-Task<void> Connection::admit(std::size_t bytes) {
+Task<void> Connection::admit(std::size_t bytes, bool fetch) {
   const auto full = [&] {
-    return slots_.size() >= static_cast<std::size_t>(services_.config.connection_requests_max) ||
+    return (fetch && fetches_ > 0) ||
+           slots_.size() >= static_cast<std::size_t>(services_.config.connection_requests_max) ||
            unsent_bytes_ > kUnsentBytesMax;
   };
   while (full() && !broken_ && !draining_) co_await progress_.wait();
@@ -105,13 +112,15 @@ Task<void> Connection::work(std::shared_ptr<Connection> self, std::shared_ptr<Sl
   if (self->slots_.front() == slot) self->ready_.pulse();
 }
 
-SliceChain Connection::take_ready(std::size_t& count) {
+SliceChain Connection::take_ready(std::size_t& count, std::size_t& fetches) {
   SliceChain out;
   count = 0;
+  fetches = 0;
   while (!slots_.empty() && slots_.front()->done && out.size() < kWriteBytesMax) {
     const auto slot = std::move(slots_.front());
     slots_.pop_front();
     ++count;
+    fetches += slot->fetch ? 1 : 0;
     if (slot->closes) {
       // What was asked after this one is not answered.
       draining_ = true;
@@ -129,8 +138,8 @@ SliceChain Connection::take_ready(std::size_t& count) {
 
 Task<void> Connection::write_loop(std::shared_ptr<Connection> self) {
   while (true) {
-    std::size_t count = 0;
-    const SliceChain out = self->take_ready(count);
+    std::size_t count = 0, fetches = 0;
+    SliceChain out = self->take_ready(count, fetches);
     if (count == 0) {
       // All answered, and no more to come.
       if (self->slots_.empty() && (!self->reading_ || self->draining_)) break;
@@ -151,6 +160,8 @@ Task<void> Connection::write_loop(std::shared_ptr<Connection> self) {
     } else {
       self->unsent_bytes_ -= out.size();
     }
+    out = SliceChain();
+    self->fetches_ -= fetches;
     self->progress_.pulse();
     if (self->broken_ && self->slots_.empty()) break;
   }
