@@ -45,9 +45,10 @@ struct Broker::Impl {
         fetch_sessions(random, static_cast<std::size_t>(config.fetch_session_slots)),
         coordinator(executor, clock, random, cluster, engine, metrics_in, coordinator_options(config)),
         buffers(kKeptBufferBytes),
+        reply_memory(static_cast<std::size_t>(config.queued_max_response_bytes)),
         admission(static_cast<std::size_t>(config.queued_max_request_bytes), metrics),
-        services{executor, clock,  random,         cluster,     engine,    config,
-                 metrics,  topics, fetch_sessions, coordinator, long_polls},
+        services{executor, clock,  random,         cluster,     engine,     config,
+                 metrics,  topics, fetch_sessions, coordinator, long_polls, reply_memory},
         scope(executor) {}
 
   Task<void> accept_loop();
@@ -65,6 +66,7 @@ struct Broker::Impl {
   LongPolls long_polls;
   coord::Coordinator coordinator;
   BufferPool buffers;
+  ReplyMemory reply_memory;
   Admission admission;
   Services services;
   TaskScope scope;
@@ -116,7 +118,7 @@ Task<void> Broker::Impl::sweep_loop() {
       metrics.on_close(BrokerMetrics::CloseReason::kIdle);
       connection->abort();
     }
-    metrics.on_in_flight(admission.bytes(), admission.requests());
+    metrics.on_in_flight(admission.bytes(), admission.requests(), reply_memory.bytes());
     if (++sweeps % kLagSweeps == 0) export_lags();
   }
 }

@@ -25,6 +25,8 @@ constexpr BrokerConfigKey kKeys[] = {
      "Largest request; a larger one closes its connection."},
     {"queued.max.request.bytes", &C::queued_max_request_bytes, 1 << 20,
      "Bytes of requests in work over all connections; beyond, no connection is read from (Kafka: no limit)."},
+    {"queued.max.response.bytes", &C::queued_max_response_bytes, 1 << 20,
+     "Bytes of Fetch answers that are read and not yet sent; beyond, answers hold one batch (Kafka: no such limit)."},
     {"connection.requests.max", &C::connection_requests_max, 1,
      "Requests in work per connection; beyond, the connection is not read from (Kafka: 1)."},
     {"fetch.max.bytes", &C::fetch_max_bytes, 1024, "Upper bound of one Fetch response, but for a first larger batch."},

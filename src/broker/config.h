@@ -25,6 +25,7 @@ struct BrokerConfig {
   std::int32_t max_connections = std::numeric_limits<std::int32_t>::max();
   std::int32_t socket_request_max_bytes = 100 << 20;
   std::int64_t queued_max_request_bytes = 192LL << 20;
+  std::int64_t queued_max_response_bytes = 256LL << 20;
   std::int32_t connection_requests_max = 256;
   std::int32_t fetch_max_bytes = 55 << 20;
   std::int32_t fetch_session_slots = 1000;

@@ -13,6 +13,8 @@ BrokerMetrics::BrokerMetrics(Metrics& metrics)
       fetched_bytes(
           metrics.counter("millrace_broker_fetched_bytes_total", "Bytes of record batches sent to consumers.")),
       produced_batches(metrics.counter("millrace_broker_produced_batches_total", "Record batches appended.")),
+      short_fetches(metrics.counter("millrace_broker_short_fetches_total",
+                                    "Fetch answers cut short because of queued.max.response.bytes.")),
       metrics_(metrics),
       bytes_in_(metrics.counter("millrace_broker_bytes_total", "Bytes on Kafka connections.", {{"direction", "in"}})),
       bytes_out_(metrics.counter("millrace_broker_bytes_total", "Bytes on Kafka connections.", {{"direction", "out"}})),
@@ -22,7 +24,8 @@ BrokerMetrics::BrokerMetrics(Metrics& metrics)
                           "Times that a connection was not read from because of queued.max.request.bytes.")),
       connections_(metrics.gauge("millrace_broker_connections", "Open Kafka connections.")),
       in_flight_bytes_(metrics.gauge("millrace_broker_in_flight_bytes", "Bytes of requests in work.")),
-      in_flight_requests_(metrics.gauge("millrace_broker_in_flight_requests", "Requests in work.")) {
+      in_flight_requests_(metrics.gauge("millrace_broker_in_flight_requests", "Requests in work.")),
+      reply_bytes_(metrics.gauge("millrace_broker_reply_bytes", "Bytes of Fetch answers read and not yet sent.")) {
   for (std::size_t row = 0; row < kApiCount; ++row) {
     const Labels labels{{"api", std::string(kafka::kApis[row].name)}};
     apis_[row].requests_total = &metrics.counter("millrace_broker_requests_total", "Requests answered.", labels);
@@ -70,9 +73,10 @@ void BrokerMetrics::on_bytes_out(std::size_t bytes) {
   bytes_out_.Increment(static_cast<double>(bytes));
 }
 
-void BrokerMetrics::on_in_flight(std::size_t bytes, std::size_t requests) {
+void BrokerMetrics::on_in_flight(std::size_t bytes, std::size_t requests, std::size_t reply_bytes) {
   in_flight_bytes_.Set(static_cast<double>(bytes));
   in_flight_requests_.Set(static_cast<double>(requests));
+  reply_bytes_.Set(static_cast<double>(reply_bytes));
 }
 
 void BrokerMetrics::on_close(CloseReason reason) { closes_[static_cast<std::size_t>(reason)]->Increment(); }

@@ -32,7 +32,7 @@ class BrokerMetrics {
   void on_connection(bool opened, std::size_t now_open);
   void on_bytes_in(std::size_t bytes);
   void on_bytes_out(std::size_t bytes);
-  void on_in_flight(std::size_t bytes, std::size_t requests);
+  void on_in_flight(std::size_t bytes, std::size_t requests, std::size_t reply_bytes);
 
   // Why a connection was closed by us.
   enum class CloseReason { kIdle, kBadFrame, kBadRequest, kTooMany, kPeer, kCount };
@@ -49,6 +49,7 @@ class BrokerMetrics {
   Counter& produced_bytes;
   Counter& fetched_bytes;
   Counter& produced_batches;
+  Counter& short_fetches;
 
  private:
   Metrics& metrics_;
@@ -63,6 +64,7 @@ class BrokerMetrics {
   Gauge& connections_;
   Gauge& in_flight_bytes_;
   Gauge& in_flight_requests_;
+  Gauge& reply_bytes_;
   std::uint64_t bytes_in_count_ = 0, bytes_out_count_ = 0;
 };
 

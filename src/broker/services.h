@@ -13,6 +13,7 @@
 #include "broker/config.h"
 #include "broker/fetch_sessions.h"
 #include "broker/metrics.h"
+#include "broker/reply_memory.h"
 #include "broker/topics.h"
 #include "cluster/api.h"
 #include "coord/coordinator.h"
@@ -57,6 +58,7 @@ struct Services {
   FetchSessions& fetch_sessions;
   coord::Coordinator& coordinator;
   LongPolls& long_polls;
+  ReplyMemory& reply_memory;
 };
 
 // Who asks, and in which version.

@@ -2,7 +2,8 @@
 //
 // A request is a list of FetchPartitions (fetch_sessions.h). It is read in rounds: each round goes over the
 // partitions in order until max_bytes are used; when a round gives too little and no error, the next one
-// begins after some watched partition moved. The batches are the very bytes that producers sent.
+// begins after some watched partition moved. The batches are the very bytes that producers sent. What is read counts
+// as ReplyMemory until it was sent; when that is used up, an answer is one batch, as for a first one over max_bytes.
 #include <algorithm>
 #include <chrono>
 
@@ -32,6 +33,7 @@ struct Fetch {
   std::vector<std::pair<FetchPartition*, Outcome>> round;
   std::size_t bytes = 0;
   bool answer_now = false;  // an error or other news that must not wait
+  bool shortened = false;   // there is no memory for more
 
   const cluster::TopicState* topic_of(const FetchPartition& partition) const {
     return context.session->by_id ? services.topics.find(partition.topic_id) : services.topics.find(partition.topic);
@@ -92,8 +94,10 @@ Task<Outcome> read_one(Fetch& fetch, FetchPartition& asked, std::size_t room, bo
                                                                                        : partition->high_watermark();
   const std::size_t limit = std::min(room, static_cast<std::size_t>(std::max(asked.max_bytes, 0)));
   if (asked.fetch_offset >= readable || (limit == 0 && !first)) co_return outcome;
+  auto reserved = fetch.services.reply_memory.take(limit);
   auto read = co_await partition->read(asked.fetch_offset, limit,
                                        first ? storage::ReadLimit::kAtLeastOneBatch : storage::ReadLimit::kStrict);
+  reserved.reset();
   if (!read) {
     const ErrorCode code = code_of_read(read.error());
     // Below version 6 clients do not know KAFKA_STORAGE_ERROR.
@@ -105,20 +109,23 @@ Task<Outcome> read_one(Fetch& fetch, FetchPartition& asked, std::size_t room, bo
   outcome.data.high_watermark = read->high_watermark;
   outcome.data.last_stable_offset = read->last_stable_offset;
   outcome.data.log_start_offset = read->log_start_offset;
-  outcome.records = std::move(read->batches);
+  outcome.records = fetch.services.reply_memory.hold(std::move(read->batches));
   co_return outcome;
 }
 
 Task<void> read_round(Fetch& fetch) {
   fetch.round.clear();
   fetch.bytes = 0;
+  fetch.shortened = false;
   fetch.answer_now = false;
   const auto most =
       static_cast<std::size_t>(std::clamp(fetch.request.max_bytes, 0, fetch.services.config.fetch_max_bytes));
   // It may be closed by another request meanwhile, but changes under nobody's hands (`in_use`).
   const auto session = fetch.context.session;
   for (auto& asked : session->partitions) {
-    const std::size_t room = most > fetch.bytes ? most - fetch.bytes : 0;
+    const std::size_t wanted = most > fetch.bytes ? most - fetch.bytes : 0;
+    const std::size_t room = std::min(wanted, fetch.services.reply_memory.left());
+    fetch.shortened |= room < wanted && room < static_cast<std::size_t>(std::max(asked.max_bytes, 0));
     Outcome outcome = co_await read_one(fetch, asked, room, fetch.bytes == 0);
     fetch.bytes += outcome.records.size();
     if (outcome.data.error_code != 0 || outcome.data.diverging_epoch.epoch >= 0) fetch.answer_now = true;
@@ -178,6 +185,7 @@ FetchReply reply_of(Fetch& fetch) {
       partitions.splice(partitions.end(), partitions, at);
     }
   }
+  if (fetch.shortened) fetch.services.metrics.short_fetches.Increment();
   fetch.services.metrics.fetched_bytes.Increment(static_cast<double>(fetch.bytes));
   return reply;
 }
@@ -191,13 +199,13 @@ Task<FetchReply> fetch(Services& services, Caller caller, kafka::FetchRequest re
     reply.response.error_code = wire(context.error());
     co_return reply;
   }
-  Fetch work{services, caller, request, std::move(*context), {}, 0, false};
+  Fetch work{services, caller, request, std::move(*context), {}, 0, false, false};
   const SteadyTime deadline = services.clock.now() + std::chrono::milliseconds(std::max(request.max_wait_ms, 0));
   const auto enough = static_cast<std::size_t>(std::max(request.min_bytes, 0));
   co_await read_round(work);
   const auto satisfied = [&] {
-    return work.answer_now || work.bytes >= enough || services.long_polls.ended() ||
-           work.context.session->partitions.empty();
+    return work.answer_now || work.bytes >= enough || (work.shortened && work.bytes > 0) ||
+           services.long_polls.ended() || work.context.session->partitions.empty();
   };
   if (!satisfied() && services.clock.now() < deadline) {
     Event moved;
