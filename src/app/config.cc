@@ -31,7 +31,8 @@ constexpr Known kKnown[] = {
     {"auto.leader.rebalance.enable", "true",
      "The controller moves partitions so that brokers carry alike, by partitions, bytes and CPU."},
     {"cache.dir", "",
-     "Local files that can be rebuilt from the bucket (the SQL engine's); empty: beside a file:// bucket, as "
+     "Local files that can be rebuilt from the bucket (the SQL engine's, cached blocks); empty: beside a file:// "
+     "bucket, as "
      "DIR-cache, and BUCKET-PREFIX-cache in the working directory for s3://."},
     {"kafka.listen", "127.0.0.1:9092", "Kafka listener; port 0 picks a free one."},
     {"kafka.advertised", "", "HOST:PORT that clients are told; empty: the bound address."},
@@ -59,6 +60,11 @@ constexpr Known kKnown[] = {
     {"object.bytes", "134217728", "WAL bytes after which a sorted data object is written."},
     {"object.interval.ms", "60000", "...or this time, whichever comes first."},
     {"cache.bytes", "134217728", "Memory for blocks of data objects that were read."},
+    {"cache.disk.bytes", "0",
+     "Space in cache.dir for blocks that no longer fit into memory, on a local disk that is faster than the bucket; 0: "
+     "none. Gone with the process."},
+    {"cache.reads.inflight.bytes", "67108864",
+     "Bytes of objects that are being read from the bucket for consumers that catch up; beyond, they wait in turn."},
     {"sql.threads", "0", "Threads of the SQL engine; 0: one per core."},
     {"sql.memory", "2GB", "Memory of the SQL engine."},
 };
@@ -237,6 +243,17 @@ std::vector<std::string> Config::get_list(std::string_view name) const {
     text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
   }
   return items;
+}
+
+std::string Config::cache_directory() const {
+  const std::string& directory = get("cache.dir");
+  const std::string& bucket = get("bucket");
+  if (!directory.empty() || bucket == "mem:") return directory;
+  const bool remote = bucket.starts_with("s3://");
+  std::string path = bucket.starts_with("file://") ? bucket.substr(7) : remote ? bucket.substr(5) : bucket;
+  path = path.substr(0, path.find('?'));
+  if (remote) std::replace(path.begin(), path.end(), '/', '-');
+  return path + "-cache";
 }
 
 Result<broker::BrokerConfig> Config::broker_config() const {

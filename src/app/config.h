@@ -45,6 +45,8 @@ class Config {
   Result<std::int64_t> get_int(std::string_view name, std::int64_t lowest, std::int64_t highest) const;
   std::vector<std::string> get_list(std::string_view name) const;  // comma-separated
   Result<broker::BrokerConfig> broker_config() const;
+  // `cache.dir`, or its default beside the bucket; empty for a bucket in memory.
+  std::string cache_directory() const;
 
   const std::vector<Setting>& settings() const { return settings_; }
 

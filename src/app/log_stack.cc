@@ -34,6 +34,7 @@ Result<storage::EngineOptions> engine_options(const Config& config) {
   TRY(const auto object, config.get_int("object.bytes", 1 << 20, 4 * kGiB));
   TRY(const auto interval, config.get_int("object.interval.ms", 100, 86'400'000));
   TRY(const auto cache, config.get_int("cache.bytes", 1 << 20, 1024 * kGiB));
+  TRY(const auto cold_reads, config.get_int("cache.reads.inflight.bytes", 1 << 20, 1024 * kGiB));
   options.linger = std::chrono::milliseconds(linger);
   options.cut_interval = std::chrono::milliseconds(cut);
   options.slot_bytes_max = static_cast<std::size_t>(slot);
@@ -43,9 +44,21 @@ Result<storage::EngineOptions> engine_options(const Config& config) {
   options.object_bytes_target = static_cast<std::size_t>(object);
   options.object_interval = std::chrono::milliseconds(interval);
   options.block_cache_bytes = static_cast<std::size_t>(cache);
+  options.cold_reads_bytes_max = static_cast<std::size_t>(cold_reads);
   // A directory takes PUTs for nothing: the budget is for stores that charge for each.
   if (!charges_for_requests(config.get("bucket"))) options.idle_puts_per_second_max = 1e6;
   return options;
+}
+
+// The block cache's second level; null when none is wanted.
+Result<std::shared_ptr<object::BlockFile>> open_disk_cache(const Config& config, BlockingPool& pool) {
+  TRY(const auto bytes, config.get_int("cache.disk.bytes", 0, 1LL << 50));
+  if (bytes == 0) return nullptr;
+  const std::string directory = config.cache_directory();
+  if (directory.empty()) return fail(Code::kInvalid, "cache.disk.bytes needs cache.dir when the bucket is in memory");
+  auto opened = object::open_block_file(pool, directory, storage::kCacheBlockBytes, static_cast<std::uint64_t>(bytes));
+  if (!opened) return fail(std::move(opened).error().with("cache.disk.bytes"));
+  return std::shared_ptr<object::BlockFile>(std::move(*opened));
 }
 
 }  // namespace
@@ -57,6 +70,7 @@ LogStack::~LogStack() = default;
 Task<Result<void>> LogStack::start(const Config& config) {
   CO_TRY(const auto broker_config, config.broker_config());
   CO_TRY(auto options, engine_options(config));
+  CO_TRY(options.disk_cache, open_disk_cache(config, files_));
   CO_TRY(const auto node_id, config.get_int("node.id", 0, 1'000'000));
   CO_TRY(const auto listen_on, net::Address::parse(config.get("kafka.listen")));
   // The port is taken before the bucket is touched: a second process must change nothing.

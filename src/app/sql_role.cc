@@ -16,22 +16,12 @@ namespace {
 
 constexpr std::size_t kJsonRowsMax = 1000;  // the page shows no more
 
-// Where the SQL engine keeps its file: beside the bucket when that is a directory, in the working directory when it is
-// S3 (BUCKET-PREFIX-cache), nowhere when it is memory.
+// Where the SQL engine keeps its file; empty: in memory.
 Result<std::string> cache_file(const Config& config) {
-  namespace fs = std::filesystem;
-  std::string directory = config.get("cache.dir");
-  const std::string& bucket = config.get("bucket");
-  if (directory.empty()) {
-    if (bucket == "mem:") return std::string();
-    const bool remote = bucket.starts_with("s3://");
-    std::string path = bucket.starts_with("file://") ? bucket.substr(7) : remote ? bucket.substr(5) : bucket;
-    path = path.substr(0, path.find('?'));
-    if (remote) std::replace(path.begin(), path.end(), '/', '-');
-    directory = path + "-cache";
-  }
+  const std::string directory = config.cache_directory();
+  if (directory.empty()) return directory;
   std::error_code error;
-  fs::create_directories(directory, error);
+  std::filesystem::create_directories(directory, error);
   if (error) return fail(Code::kDenied, "cannot create the cache directory '" + directory + "': " + error.message());
   return directory + "/sql.duckdb";
 }

@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "base/task.h"
 #include "cluster/api.h"
+#include "object/block_file.h"
 #include "object/store.h"
 
 namespace millrace::storage {
@@ -131,6 +132,8 @@ enum class Sabotage {
   kReleaseBeforeDurable,  // rule 10
 };
 
+inline constexpr std::uint64_t kCacheBlockBytes = 1 << 20;  // of the block cache, in memory and on the disk
+
 struct EngineOptions {
   Duration linger = 5ms;                 // longest wait of a batch for company once PUTs are in flight
   std::size_t slot_bytes_max = 8 << 20;  // a slot is cut at this size
@@ -145,6 +148,8 @@ struct EngineOptions {
   Duration unhealthy_after = 2s;        // without an answer to any PUT this broker falls silent to the controller
   Duration put_unknown_deadline = 30s;  // a slot whose outcome stays unknown this long ends the incarnation
   std::size_t block_cache_bytes = 128 << 20;
+  std::size_t cold_reads_bytes_max = 64 << 20;    // of ranged GETs under way, for consumers that catch up
+  std::shared_ptr<object::BlockFile> disk_cache;  // takes what the block cache gives up; may be null
   Duration producer_id_expiration = std::chrono::hours(24);
   std::function<Duration()> cpu_used;  // of this process so far, by core of its machine; may be empty
   Sabotage sabotage = Sabotage::kNone;
@@ -173,9 +178,9 @@ class Engine {
   virtual Task<void> stop() = 0;
 };
 
-// Recovers every fenced, unrecovered incarnation of this broker (read slots in order, PUT the Seal, commit
-// Recovered), takes leadership of its partitions, rebuilds producer state and opens (rule 17). Then
-// follows cluster.changed() for partitions assigned to this broker.
+// Recovers the fenced WALs that are this broker's to recover, and opens the partitions that the controller gave it with
+// their producers' state (rule 17). Then follows the metadata: partitions that come and go, brokers that are gone
+// (takeover/), objects to be made of slots.
 Task<Result<std::unique_ptr<Engine>>> open_engine(Executor executor, Clock& clock, Random& random, object::Store& store,
                                                   cluster::Cluster& cluster, Metrics& metrics, EngineOptions options);
 

@@ -21,6 +21,9 @@ struct StorageMetrics {
         cache_bytes(m.gauge("millrace_storage_cache_bytes", "Blocks held by the block cache")),
         cache_hits(m.counter("millrace_storage_cache_hits_total", "Blocks read from the cache")),
         cache_misses(m.counter("millrace_storage_cache_misses_total", "Blocks read from the bucket")),
+        disk_cache_hits(m.counter("millrace_storage_disk_cache_hits_total", "Blocks read from the disk cache")),
+        disk_cache_errors(m.counter("millrace_storage_disk_cache_errors_total", "Blocks that the disk cache lost")),
+        cold_read_bytes(m.gauge("millrace_storage_cold_read_bytes", "Bytes of ranged GETs under way")),
         get_seconds(m.histogram("millrace_storage_get_seconds", "Time of one ranged GET", Metrics::latency_bounds())),
         objects(m.counter("millrace_storage_objects_total", "Data objects registered")),
         object_bytes(m.counter("millrace_storage_object_bytes_total", "Bytes of data objects registered")),
@@ -31,7 +34,8 @@ struct StorageMetrics {
   Counter &appended_bytes, &appended_batches, &duplicates, &overloaded, &slots, &slot_bytes;
   Histogram& put_seconds;
   Gauge &puts_in_flight, &unacked_bytes, &tail_bytes, &cache_bytes;
-  Counter &cache_hits, &cache_misses;
+  Counter &cache_hits, &cache_misses, &disk_cache_hits, &disk_cache_errors;
+  Gauge& cold_read_bytes;
   Histogram& get_seconds;
   Counter &objects, &object_bytes, &compaction_failures, &deleted_keys;
   Gauge& fenced;

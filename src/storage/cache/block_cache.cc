@@ -29,6 +29,7 @@ Task<Result<SliceChain>> BlockCache::read(std::string key, std::uint64_t object_
       const std::uint64_t last_wanted = (end - 1) / kBlockBytes, last_block = (object_size - 1) / kBlockBytes;
       const bool goes_on = block > 0 && blocks_.contains(name(key, block - 1));
       std::uint64_t last = std::min(goes_on ? last_block : last_wanted, block + kReadAheadBlocks - 1);
+      if (disk_.holds(name(key, block))) last = block;
       while (last > block && blocks_.contains(name(key, last))) --last;
       co_await fetch(key, object_size, block, last - block + 1);
       found = blocks_.find(name(key, block));
@@ -66,6 +67,8 @@ void BlockCache::read_ahead(const std::string& key, std::uint64_t object_size, s
   const bool worth_it = block > 0 && block + 1 < blocks && kReadAheadBlocks * kBlockBytes * 8 <= bytes_max_;
   if (!worth_it || scope_.stopping().is_set()) return;
   if (!blocks_.contains(name(key, block - 1)) || blocks_.contains(name(key, block + 1))) return;
+  // Others wait for what they asked for; and what lies on the disk is near.
+  if (reads_.must_wait(kReadAheadBlocks * kBlockBytes) || disk_.holds(name(key, block + 1))) return;
   std::uint64_t count = 1;
   while (count < kReadAheadBlocks && block + 1 + count < blocks && !blocks_.contains(name(key, block + 1 + count)))
     ++count;
@@ -77,8 +80,7 @@ Task<void> BlockCache::fetch(std::string key, std::uint64_t object_size, std::ui
   for (std::uint64_t i = 0; i < count; ++i) blocks_[name(key, first + i)].data = promises[i];
   const std::uint64_t from = first * kBlockBytes;
   const std::uint64_t size = std::min(count * kBlockBytes, object_size - from);
-  metrics_.cache_misses.Increment(static_cast<double>(count));
-  Result<Slice> all = co_await get(key, {from, size});
+  Result<Slice> all = co_await get_block_run(key, {from, size});
   if (all && all->size() != size) {
     all = fail(Code::kCorrupt, fmt::format("{} ends before byte {}", key, from + size));
   }
@@ -91,16 +93,34 @@ Task<void> BlockCache::fetch(std::string key, std::uint64_t object_size, std::ui
     }
     const std::uint64_t at = i * kBlockBytes;
     Block& block = blocks_[block_name];
-    block.size = std::min(kBlockBytes, size - at);
+    block.bytes = all->sub(at, std::min(kBlockBytes, size - at));
     ages_.push_front(block_name);
     block.age = ages_.begin();
-    bytes_ += block.size;
-    promises[i].set(all->sub(at, block.size));
+    bytes_ += block.bytes.size();
+    promises[i].set(block.bytes);
   }
   evict();
 }
 
+Task<Result<Slice>> BlockCache::get_block_run(std::string key, object::ByteRange range) {
+  if (range.size <= kBlockBytes) {
+    auto kept = co_await disk_.read(name(key, range.offset / kBlockBytes));
+    if (kept) co_return std::move(*kept);
+  }
+  metrics_.cache_misses.Increment(static_cast<double>((range.size + kBlockBytes - 1) / kBlockBytes));
+  co_return co_await get(std::move(key), range);
+}
+
 Task<Result<Slice>> BlockCache::get(std::string key, object::ByteRange range) {
+  co_await reads_.enter(range.size);
+  metrics_.cold_read_bytes.Set(static_cast<double>(reads_.bytes()));
+  Result<Slice> got = co_await get_repeatedly(std::move(key), range);
+  reads_.leave(range.size);
+  metrics_.cold_read_bytes.Set(static_cast<double>(reads_.bytes()));
+  co_return got;
+}
+
+Task<Result<Slice>> BlockCache::get_repeatedly(std::string key, object::ByteRange range) {
   for (int attempt = 1;; ++attempt) {
     const SteadyTime begin = clock_.now();
     Result<Slice> got = co_await store_.get_range(key, range);
@@ -113,7 +133,8 @@ Task<Result<Slice>> BlockCache::get(std::string key, object::ByteRange range) {
 void BlockCache::evict() {
   while (bytes_ > bytes_max_ && !ages_.empty()) {
     const auto found = blocks_.find(ages_.back());
-    bytes_ -= found->second.size;
+    bytes_ -= found->second.bytes.size();
+    disk_.put(found->first, std::move(found->second.bytes));
     blocks_.erase(found);
     ages_.pop_back();
   }

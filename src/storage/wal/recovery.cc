@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
 
 #include "base/log.h"
@@ -11,6 +12,9 @@ namespace millrace::storage {
 namespace {
 
 constexpr std::uint64_t kPrefetch = 32;
+constexpr std::uint64_t kPrefetchMin = 4;
+constexpr std::uint64_t kPrefetchBytes = 64 << 20;  // at the size of the largest slot seen
+constexpr std::uint64_t kSlotBytesUnseen = 4 << 20;
 constexpr std::uint64_t kChaseAfter = 2048;  // slots read without a Seal put
 constexpr Duration kSlotRetry = 50ms;
 
@@ -50,21 +54,26 @@ Task<Result<Slice>> seal(RecoveryContext context, SlotAddress address) {
   co_return fail(std::move(put.error).with("sealing " + key));
 }
 
-// GETs of slots in order, `kPrefetch` ahead, below `end` where there is one.
+// GETs of slots in order, up to `kPrefetch` ahead and not many more bytes than `kPrefetchBytes`, below `end` where
+// there is one.
 class SlotStream {
  public:
   SlotStream(RecoveryContext context, TaskScope& scope, SlotAddress first, std::optional<SlotNumber> end)
       : context_(context), scope_(scope), next_(first), end_(end) {}
 
   Task<Result<object::Object>> next() {
-    while (ahead_.size() < kPrefetch && (!end_ || next_.slot < *end_)) {
+    const auto ahead_max = std::clamp(kPrefetchBytes / largest_, kPrefetchMin, kPrefetch);
+    while (ahead_.size() < ahead_max && (!end_ || next_.slot < *end_)) {
       ahead_.emplace_back();
       scope_.spawn(fetch(context_, next_, ahead_.back()));
       next_.slot = next_.slot.next();
     }
     const Fetched first = std::move(ahead_.front());
     ahead_.pop_front();
-    co_return co_await first.wait();
+    Result<object::Object> got = co_await first.wait();
+    if (got) largest_ = std::max<std::uint64_t>(seen_any_ ? largest_ : 1, got->body.size());
+    seen_any_ |= got.has_value();
+    co_return got;
   }
 
  private:
@@ -73,6 +82,8 @@ class SlotStream {
   SlotAddress next_;
   std::optional<SlotNumber> end_;
   std::deque<Fetched> ahead_;
+  std::uint64_t largest_ = kSlotBytesUnseen;
+  bool seen_any_ = false;
 };
 
 // Rules 22-24: Seals ahead of a zombie that writes as fast as this process reads, each twice as far as the one before.
