@@ -28,10 +28,9 @@ Task<Result<SliceChain>> BlockCache::read(std::string key, std::uint64_t object_
     if (found == blocks_.end()) {
       const std::uint64_t last_wanted = (end - 1) / kBlockBytes, last_block = (object_size - 1) / kBlockBytes;
       const bool goes_on = block > 0 && blocks_.contains(name(key, block - 1));
-      std::uint64_t last = std::min(goes_on ? last_block : last_wanted, block + kReadAheadBlocks - 1);
-      if (disk_.holds(name(key, block))) last = block;
-      while (last > block && blocks_.contains(name(key, last))) --last;
-      co_await fetch(key, object_size, block, last - block + 1);
+      const std::uint64_t last = disk_.holds(name(key, block)) ? block : goes_on ? last_block : last_wanted;
+      auto missing = claim(key, block, last);
+      co_await fetch(key, object_size, block, std::move(missing));
       found = blocks_.find(name(key, block));
       if (found == blocks_.end()) {
         // It failed, or was evicted at once: the budget is tiny. Read what is needed past the cache.
@@ -69,15 +68,23 @@ void BlockCache::read_ahead(const std::string& key, std::uint64_t object_size, s
   if (!blocks_.contains(name(key, block - 1)) || blocks_.contains(name(key, block + 1))) return;
   // Others wait for what they asked for; and what lies on the disk is near.
   if (reads_.must_wait(kReadAheadBlocks * kBlockBytes) || disk_.holds(name(key, block + 1))) return;
-  std::uint64_t count = 1;
-  while (count < kReadAheadBlocks && block + 1 + count < blocks && !blocks_.contains(name(key, block + 1 + count)))
-    ++count;
-  scope_.spawn(fetch(key, object_size, block + 1, count));
+  auto missing = claim(key, block + 1, blocks - 1);
+  scope_.spawn(fetch(key, object_size, block + 1, std::move(missing)));
 }
 
-Task<void> BlockCache::fetch(std::string key, std::uint64_t object_size, std::uint64_t first, std::uint64_t count) {
-  std::vector<Promise<Result<Slice>>> promises(count);
-  for (std::uint64_t i = 0; i < count; ++i) blocks_[name(key, first + i)].data = promises[i];
+// The run of blocks from `first` on that nobody has or fetches yet, up to `last`: from now on they are awaited.
+BlockCache::Run BlockCache::claim(const std::string& key, std::uint64_t first, std::uint64_t last) {
+  Run run;
+  for (std::uint64_t block = first; block <= last && run.size() < kReadAheadBlocks; ++block) {
+    const auto [at, is_new] = blocks_.try_emplace(name(key, block));
+    if (!is_new) break;
+    run.push_back(at->second.data);
+  }
+  return run;
+}
+
+Task<void> BlockCache::fetch(std::string key, std::uint64_t object_size, std::uint64_t first, Run promises) {
+  const std::uint64_t count = promises.size();
   const std::uint64_t from = first * kBlockBytes;
   const std::uint64_t size = std::min(count * kBlockBytes, object_size - from);
   Result<Slice> all = co_await get_block_run(key, {from, size});

@@ -15,6 +15,7 @@
 #include <list>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/byte_budget.h"
 #include "base/clock.h"
@@ -57,8 +58,10 @@ class BlockCache {
   };
 
   void read_ahead(const std::string& key, std::uint64_t object_size, std::uint64_t block);
+  using Run = std::vector<Promise<Result<Slice>>>;  // of adjacent blocks
+  Run claim(const std::string& key, std::uint64_t first, std::uint64_t last);
   static std::string name(const std::string& key, std::uint64_t block);
-  Task<void> fetch(std::string key, std::uint64_t object_size, std::uint64_t first, std::uint64_t count);
+  Task<void> fetch(std::string key, std::uint64_t object_size, std::uint64_t first, Run promises);
   Task<Result<Slice>> get_block_run(std::string key, object::ByteRange range);
   Task<Result<Slice>> get(std::string key, object::ByteRange range);
   Task<Result<Slice>> get_repeatedly(std::string key, object::ByteRange range);

@@ -106,6 +106,15 @@ TEST_F(BlockCacheTest, a_small_budget_is_not_spent_on_what_nobody_asked_for) {
   });
 }
 
+TEST_F(BlockCacheTest, a_block_in_the_middle_of_what_is_missing_is_not_read_twice) {
+  run(128 << 20, [](BlockCacheTest& t, BlockCache& cache) -> Task<void> {
+    for (const std::uint64_t block : {3, 0, 1}) co_await t.read(cache, block * kBlock, 1000);
+    EXPECT_EQ(cache.bytes(), 4 * kBlock);  // 0 to 3
+    co_await t.read(cache, 2 * kBlock, 1000);
+    EXPECT_EQ(t.store_.ranges.size(), 3U);
+  });
+}
+
 TEST_F(BlockCacheTest, what_memory_gives_up_comes_from_the_disk) {
   disk_ = std::make_shared<MemoryBlocks>(8);
   run(2 * kBlock, [](BlockCacheTest& t, BlockCache& cache) -> Task<void> {
