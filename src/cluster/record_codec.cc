@@ -170,7 +170,7 @@ void put(ByteWriter& out, const RegisterObjectRecord& r) {
     put_number(o, run.from);
     put_number(o, run.to);
   });
-  put_list(out, r.replaces_objects, put_string);
+  out.uvarint(0);  // objects that it replaces, once: RewriteObjects does that
 }
 void get(ByteReader& in, RegisterObjectRecord& r) {
   r.key = get_string(in);
@@ -186,7 +186,7 @@ void get(ByteReader& in, RegisterObjectRecord& r) {
     run.to = get_number<SlotNumber>(i);
     return run;
   });
-  r.replaces_objects = get_list<std::string>(in, get_string);
+  if (in.uvarint64() != 0) in.set_bad();
 }
 
 void put(ByteWriter& out, const UnregisterObjectsRecord& r) { put_list(out, r.keys, put_string); }
@@ -235,6 +235,53 @@ void get(ByteReader& in, DrainBrokerRecord& r) {
 
 void put(ByteWriter& out, const UnregisterBrokerRecord& r) { out.zigzag(r.broker_id); }
 void get(ByteReader& in, UnregisterBrokerRecord& r) { r.broker_id = in.zigzag32(); }
+
+void put(ByteWriter& out, const RewriteObjectsRecord& r) {
+  put_list(out, r.objects, [](ByteWriter& o, const NewObject& object) {
+    put_string(o, object.key);
+    put_number(o, object.birth);
+    o.uvarint(object.size_bytes);
+    o.uvarint(object.level);
+    put_list(o, object.extents, put_extent);
+    put_list(o, object.states, put_state_extent);
+  });
+  put_list(out, r.replaces_objects, put_string);
+  put_list(out, r.replaces_extents, [](ByteWriter& o, const ReplacedExtent& extent) {
+    put_partition(o, extent.partition);
+    o.zigzag(extent.base_offset);
+    put_string(o, extent.key);
+  });
+  put_list(out, r.cleaned, [](ByteWriter& o, const CleanedPartition& cleaned) {
+    put_partition(o, cleaned.partition);
+    o.zigzag(cleaned.clean_until);
+  });
+}
+void get(ByteReader& in, RewriteObjectsRecord& r) {
+  r.objects = get_list<NewObject>(in, [](ByteReader& i) {
+    NewObject object;
+    object.key = get_string(i);
+    object.birth = get_number<LogSeq>(i);
+    object.size_bytes = i.uvarint64();
+    object.level = i.uvarint32();
+    object.extents = get_list<Extent>(i, get_extent);
+    object.states = get_list<StateExtent>(i, get_state_extent);
+    return object;
+  });
+  r.replaces_objects = get_list<std::string>(in, get_string);
+  r.replaces_extents = get_list<ReplacedExtent>(in, [](ByteReader& i) {
+    ReplacedExtent extent;
+    extent.partition = get_partition(i);
+    extent.base_offset = i.zigzag64();
+    extent.key = get_string(i);
+    return extent;
+  });
+  r.cleaned = get_list<CleanedPartition>(in, [](ByteReader& i) {
+    CleanedPartition cleaned;
+    cleaned.partition = get_partition(i);
+    cleaned.clean_until = i.zigzag64();
+    return cleaned;
+  });
+}
 
 // The variant's alternative number `type`, read from `in`.
 template <std::size_t I = 0>

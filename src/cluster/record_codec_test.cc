@@ -64,6 +64,63 @@ TEST(RecordCodec, golden_bytes_of_a_small_entry) {
                 hex.substr(hex.size() - 8));
 }
 
+TEST(RecordCodec, golden_bytes_of_a_rewrite) {
+  const PartitionId p{test::topic_id(1), 2};
+  NewObject made{.key = "k", .birth = LogSeq(6), .size_bytes = 900, .level = 3, .extents = {}, .states = {}};
+  made.extents.push_back({p, 100, 200, 10, 500, -1});
+  std::string bytes;
+  append_record(bytes, RewriteObjectsRecord{{made}, {"o"}, {{p, 100, "q"}}, {{p, 190}}});
+  const std::string partition =
+      "10000000000000000000000000000001"
+      "04";
+  EXPECT_EQ(object::to_hex(bytes),
+            "12"
+            "01"
+            "0000004f"
+            "01"
+            "016b"
+            "06"
+            "8407"
+            "03"
+            "01" +
+                partition +
+                "c801"
+                "9003"
+                "0a"
+                "f403"
+                "01"
+                "00"
+                "01"
+                "016f"
+                "01" +
+                partition +
+                "c801"
+                "0171"
+                "01" +
+                partition + "fc02");
+}
+
+TEST(RecordCodec, objects_in_place_of_objects_are_no_business_of_register) {
+  std::string bytes;
+  append_record(bytes, RegisterObjectRecord{.key = "k"});
+  EXPECT_EQ(object::to_hex(bytes),
+            "0a"
+            "01"
+            "00000008"
+            "016b"
+            "00"
+            "00"
+            "00"
+            "00"
+            "00"
+            "00");
+  LogEntry entry{.seq = LogSeq(2)};
+  entry.records.emplace_back(RegisterObjectRecord{.key = "k"});
+  std::string changed = encode_entry(entry);
+  changed[changed.size() - 5] = 1;
+  EXPECT_EQ(decode_entry(resealed(changed)).error().code(), Code::kCorrupt);
+}
+
 TEST(RecordCodec, truncation_at_every_byte_is_refused) {
   const std::string bytes = encode_entry(full_entry());
   for (std::size_t size = 0; size < bytes.size(); ++size) {

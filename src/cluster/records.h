@@ -140,7 +140,6 @@ struct RegisterObjectRecord {
   std::vector<Extent> extents;
   std::vector<StateExtent> states;
   std::vector<SlotRun> replaces_slots;
-  std::vector<std::string> replaces_objects;
 };
 // Objects with no live extent left leave the index; their bytes are deleted afterwards.
 struct UnregisterObjectsRecord {
@@ -176,11 +175,40 @@ struct UnregisterBrokerRecord {
   std::int32_t broker_id = 0;
 };
 
+// An uploaded object, as the record that makes it live names it.
+struct NewObject {
+  std::string key;
+  LogSeq birth;
+  std::uint64_t size_bytes = 0;
+  std::uint32_t level = 0;  // how often its bytes were rewritten; 0: made of slots
+  std::vector<Extent> extents;
+  std::vector<StateExtent> states;
+};
+// Exactly this live extent: the one of `key` that begins at `base_offset`.
+struct ReplacedExtent {
+  PartitionId partition;
+  std::int64_t base_offset = 0;
+  std::string key;
+};
+// Key compaction has gone through all below this offset.
+struct CleanedPartition {
+  PartitionId partition;
+  std::int64_t clean_until = 0;
+};
+// Objects made of objects (rules 9, 42): merges replace whole objects with all that lives of them, key compaction
+// replaces extents. What they replace is covered again, offset by offset, and nothing else is.
+struct RewriteObjectsRecord {
+  std::vector<NewObject> objects;
+  std::vector<std::string> replaces_objects;
+  std::vector<ReplacedExtent> replaces_extents;
+  std::vector<CleanedPartition> cleaned;
+};
+
 // The codec's tag is the index: append only.
 using Record =
     std::variant<ClaimRecord, RegisterBrokerRecord, FenceRecord, RecoveredRecord, CreateTopicRecord, DeleteTopicRecord,
                  CreatePartitionsRecord, AlterConfigRecord, AssignLeaderRecord, ReleaseRecord, RegisterObjectRecord,
                  UnregisterObjectsRecord, SetLogStartRecord, ProducerIdsRecord, OrphanFloorRecord, MovePartitionRecord,
-                 DrainBrokerRecord, UnregisterBrokerRecord>;
+                 DrainBrokerRecord, UnregisterBrokerRecord, RewriteObjectsRecord>;
 
 }  // namespace millrace::cluster

@@ -13,7 +13,7 @@ namespace {
 using namespace wire;  // NOLINT: a page of put_ and get_ calls
 
 constexpr std::uint32_t kStateMagic = 0x4d525354;  // "MRST"
-constexpr std::uint8_t kStateVersion = 1;
+constexpr std::uint8_t kStateVersion = 2;          // 1 had no levels and no clean_until
 
 void put_incarnation(ByteWriter& out, Incarnation number, const IncarnationState& incarnation) {
   put_number(out, number);
@@ -71,6 +71,7 @@ void put_partition_state(ByteWriter& out, const PartitionState& p, const KeyNumb
   out.zigzag(p.base_offset);
   out.zigzag(p.end_offset);
   out.zigzag(p.log_start_offset);
+  out.zigzag(p.clean_until);
   put_list(out, p.epochs, [](ByteWriter& o, const EpochStart& epoch) {
     o.zigzag(epoch.epoch);
     o.zigzag(epoch.start_offset);
@@ -100,8 +101,8 @@ void put_partition_state(ByteWriter& out, const PartitionState& p, const KeyNumb
 
 class StateReader {
  public:
-  StateReader(ByteReader& in, std::vector<std::string> keys, std::vector<ObjectState*> objects)
-      : in_(in), keys_(std::move(keys)), objects_(std::move(objects)) {}
+  StateReader(ByteReader& in, std::uint8_t version, std::vector<std::string> keys, std::vector<ObjectState*> objects)
+      : in_(in), version_(version), keys_(std::move(keys)), objects_(std::move(objects)) {}
 
   PartitionState partition(const PartitionId& id) {
     PartitionState p;
@@ -112,6 +113,7 @@ class StateReader {
     p.base_offset = in_.zigzag64();
     p.end_offset = in_.zigzag64();
     p.log_start_offset = in_.zigzag64();
+    if (version_ >= 2) p.clean_until = in_.zigzag64();
     p.epochs = get_list<EpochStart>(in_, [](ByteReader& i) {
       EpochStart epoch;
       epoch.epoch = i.zigzag32();
@@ -161,6 +163,7 @@ class StateReader {
   }
 
   ByteReader& in_;
+  const std::uint8_t version_;
   std::vector<std::string> keys_;
   std::vector<ObjectState*> objects_;
 };
@@ -237,6 +240,7 @@ std::string MetadataState::serialize() const {
     put_string(out, key);
     put_number(out, object.birth);
     out.uvarint(object.size_bytes);
+    out.uvarint(object.level);
   }
 
   out.uvarint(topic_ids_.size());
@@ -282,10 +286,11 @@ Result<MetadataState> MetadataState::deserialize(std::string_view bytes) {
     ObjectState object;
     object.birth = get_number<LogSeq>(in);
     object.size_bytes = in.uvarint64();
+    if (version >= 2) object.level = in.uvarint32();
     objects.push_back(&state.objects_.emplace(key, object).first->second);
     keys.push_back(std::move(key));
   }
-  StateReader reader(in, std::move(keys), std::move(objects));
+  StateReader reader(in, version, std::move(keys), std::move(objects));
   for (std::uint64_t left = in.uvarint64(); left > 0 && in.ok(); --left) {
     TopicState topic;
     topic.name = get_string(in);
@@ -301,7 +306,7 @@ Result<MetadataState> MetadataState::deserialize(std::string_view bytes) {
     state.topic_ids_.emplace(topic.name, topic.id);
     state.topics_.emplace(topic.id, std::move(topic));
   }
-  if (version != kStateVersion || !in.ok() || !in.at_end())
+  if (version == 0 || !in.ok() || !in.at_end())
     return fail(Code::kCorrupt, "metadata snapshot is truncated or malformed");
   return state;
 }

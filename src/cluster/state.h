@@ -65,6 +65,7 @@ struct PartitionState {
   std::int64_t base_offset = 0;  // where the current epoch began
   std::int64_t end_offset = 0;   // where the last closed epoch ended: next base
   std::int64_t log_start_offset = 0;
+  std::int64_t clean_until = 0;      // key compaction has gone through all below
   std::vector<EpochStart> epochs;    // ascending
   std::vector<PastLeadership> past;  // ascending; gone once producer state up to its end is registered
   // Extents of registered objects in offset order, without overlap; the object key by index.
@@ -97,6 +98,7 @@ struct ObjectState {
   LogSeq birth;
   std::uint64_t size_bytes = 0;
   std::uint32_t live_references = 0;  // extents and state extents that are still reachable
+  std::uint32_t level = 0;            // how often its bytes were rewritten; 0: made of slots
 };
 
 class MetadataState {

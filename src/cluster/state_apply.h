@@ -53,19 +53,35 @@ class MetadataApplier {
   Result<void> on(const MovePartitionRecord& r);
   Result<void> on(const DrainBrokerRecord& r);
   Result<void> on(const UnregisterBrokerRecord& r);
+  Result<void> on(const RewriteObjectsRecord& r);
 
-  // What a merge took out of one partition and has to cover again.
-  struct Removed {
-    PartitionState* partition = nullptr;
+  // An object that a record makes live, whichever record.
+  struct Upload {
+    const std::string& key;
+    LogSeq birth;
+    std::uint64_t size_bytes;
+    std::uint32_t level;
+    const std::vector<Extent>& extents;
+    const std::vector<StateExtent>& states;
+  };
+  static Upload upload_of(const NewObject& o) { return {o.key, o.birth, o.size_bytes, o.level, o.extents, o.states}; }
+  Result<void> replace_slots(const SlotRun& run);
+  Result<ObjectState*> add_object(const Upload& r);
+  Result<void> add_extent(const Upload& r, ObjectState& object, const Extent& extent);
+  Result<void> check_order(const Upload& r, const StateExtent& state);
+  void add_state(const Upload& r, ObjectState& object, const StateExtent& state);
+
+  // What a rewrite took out of one partition and has to cover again: [base, end), ascending once sorted.
+  struct Taken {
     std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
     std::optional<std::int64_t> state_end;
   };
-  Result<void> replace_slots(const SlotRun& run);
-  Result<void> check_new_object(const RegisterObjectRecord& r) const;
-  Result<std::vector<Removed>> replace_objects(const RegisterObjectRecord& r);
-  Result<void> add_extent(const RegisterObjectRecord& r, ObjectState& object, const Extent& extent);
-  Result<void> check_order(const RegisterObjectRecord& r, const StateExtent& state);
-  void add_state(const RegisterObjectRecord& r, ObjectState& object, const StateExtent& state);
+  using TakenParts = std::map<PartitionId, Taken>;
+  Result<void> take_objects(const RewriteObjectsRecord& r, TakenParts& taken);
+  Result<void> take_extents(const RewriteObjectsRecord& r, TakenParts& taken);
+  Result<void> add_rewritten(const NewObject& object, const TakenParts& taken);
+  Result<void> check_covered(const RewriteObjectsRecord& r, const TakenParts& taken);
+  Result<void> note_cleaned(const CleanedPartition& cleaned);
 
   Result<TopicState*> find_topic(const Uuid& id);
   PartitionState* find_partition(const PartitionId& id);

@@ -1,5 +1,5 @@
-// The part of MetadataApplier that keeps the index of data objects: which object holds which offsets, what a merge
-// replaces, which slots are no longer needed.
+// The part of MetadataApplier that keeps the index of data objects: which object holds which offsets, which slots are
+// no longer needed. Objects made of objects: state_rewrite.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,25 +9,6 @@
 #include "cluster/state_apply.h"
 
 namespace millrace::cluster {
-namespace {
-
-// `ranges` and `extents` of one partition, both ascending and without overlap.
-bool covered(const std::vector<std::pair<std::int64_t, std::int64_t>>& ranges, std::int64_t from,
-             const std::map<std::int64_t, PartitionState::ObjectExtent>& extents, const std::string& key) {
-  for (auto [base, end] : ranges) {
-    base = std::max(base, from);
-    while (base < end) {
-      auto at = extents.upper_bound(base);
-      if (at == extents.begin()) return false;
-      --at;
-      if (at->second.key != key || at->second.extent.end_offset <= base) return false;
-      base = at->second.extent.end_offset;
-    }
-  }
-  return true;
-}
-
-}  // namespace
 
 void MetadataApplier::drop_reference(const std::string& key) {
   const auto object = state_.objects_.find(key);
@@ -41,16 +22,13 @@ void MetadataApplier::drop_extent(PartitionState& partition,
   erase(partition.extents, at);
 }
 
-Result<void> MetadataApplier::check_new_object(const RegisterObjectRecord& r) const {
+Result<ObjectState*> MetadataApplier::add_object(const Upload& r) {
   if (r.key.empty()) return refuse(Code::kInvalid, "an object needs a key");
   if (state_.objects_.contains(r.key)) return refuse(Code::kExists, "object {} is registered already", r.key);
   if (r.birth < state_.orphan_floor_ || r.birth > seq_) {
     return refuse(Code::kInvalid, "object {} was born at {}, outside [{}, {}]: upload it under a new name", r.key,
                   r.birth.value(), state_.orphan_floor_.value(), seq_.value());
   }
-  // Rule 9: an object names what it replaces; without inputs a repeated Register could not be told from a new one.
-  if (r.replaces_slots.empty() && r.replaces_objects.empty())
-    return refuse(Code::kInvalid, "object {} replaces neither slots nor objects", r.key);
   for (const auto& extent : r.extents) {
     if (extent.base_offset < 0 || extent.base_offset >= extent.end_offset || extent.size_bytes > r.size_bytes ||
         extent.position > r.size_bytes - extent.size_bytes) {
@@ -62,7 +40,8 @@ Result<void> MetadataApplier::check_new_object(const RegisterObjectRecord& r) co
     if (state.size_bytes > r.size_bytes || state.position > r.size_bytes - state.size_bytes)
       return refuse(Code::kInvalid, "object {}: state at byte {} is malformed", r.key, state.position);
   }
-  return {};
+  return insert(state_.objects_, r.key,
+                ObjectState{.birth = r.birth, .size_bytes = r.size_bytes, .live_references = 0, .level = r.level});
 }
 
 Result<void> MetadataApplier::replace_slots(const SlotRun& run) {
@@ -84,45 +63,7 @@ Result<void> MetadataApplier::replace_slots(const SlotRun& run) {
   return {};
 }
 
-Result<std::vector<MetadataApplier::Removed>> MetadataApplier::replace_objects(const RegisterObjectRecord& r) {
-  std::vector<Removed> removed;
-  const std::set<std::string, std::less<>> inputs(r.replaces_objects.begin(), r.replaces_objects.end());
-  for (const auto& key : inputs) {
-    // Rule 9: every input is live at this log position.
-    const auto object = state_.objects_.find(key);
-    if (object == state_.objects_.end() || object->second.live_references == 0)
-      return refuse(Code::kInvalid, "object {} replaces {}, which is not live any more", r.key, key);
-  }
-  if (inputs.empty()) return removed;
-  std::set<PartitionId> touched;
-  for (const auto& extent : r.extents) touched.insert(extent.partition);
-  for (const auto& state : r.states) touched.insert(state.partition);
-  for (const auto& id : touched) {
-    PartitionState* partition = find_partition(id);
-    if (!partition) continue;
-    Removed taken{partition, {}, {}};
-    for (auto at = partition->extents.begin(); at != partition->extents.end();) {
-      const auto held = at++;
-      if (!inputs.contains(held->second.key)) continue;
-      taken.ranges.emplace_back(held->first, held->second.extent.end_offset);
-      drop_extent(*partition, held);
-    }
-    if (partition->state && inputs.contains(partition->state_key)) {
-      taken.state_end = partition->state->end_offset;
-      drop_reference(partition->state_key);
-      set(partition->state, std::nullopt);
-      set(partition->state_key, "");
-    }
-    removed.push_back(std::move(taken));
-  }
-  for (const auto& key : inputs) {
-    if (state_.objects_.find(key)->second.live_references > 0)
-      return refuse(Code::kInvalid, "object {} does not take over all live parts of {}", r.key, key);
-  }
-  return removed;
-}
-
-Result<void> MetadataApplier::add_extent(const RegisterObjectRecord& r, ObjectState& object, const Extent& extent) {
+Result<void> MetadataApplier::add_extent(const Upload& r, ObjectState& object, const Extent& extent) {
   PartitionState* partition = find_partition(extent.partition);
   // The topic is gone, or retention overtook the upload: bytes that nobody reads.
   if (!partition || extent.end_offset <= partition->log_start_offset) return {};
@@ -142,15 +83,15 @@ Result<void> MetadataApplier::add_extent(const RegisterObjectRecord& r, ObjectSt
 
 // Rule 8: slots of different WALs hold a partition's batches when it moved. The one who compacts later ones must have
 // built on the producers' state as of all earlier ones.
-Result<void> MetadataApplier::check_order(const RegisterObjectRecord& r, const StateExtent& state) {
+Result<void> MetadataApplier::check_order(const Upload& r, const StateExtent& state) {
   const PartitionState* partition = find_partition(state.partition);
-  if (!partition || r.replaces_slots.empty() || partition->registered_end() == state.follows) return {};
+  if (!partition || partition->registered_end() == state.follows) return {};
   return refuse(Code::kInvalid, "object {}: partition {}-{} is registered up to {}, not {}", r.key,
                 state.partition.topic_id.to_string(), state.partition.partition, partition->registered_end(),
                 state.follows);
 }
 
-void MetadataApplier::add_state(const RegisterObjectRecord& r, ObjectState& object, const StateExtent& state) {
+void MetadataApplier::add_state(const Upload& r, ObjectState& object, const StateExtent& state) {
   PartitionState* partition = find_partition(state.partition);
   if (!partition || (partition->state && partition->state->end_offset > state.end_offset)) return;
   if (partition->state) drop_reference(partition->state_key);
@@ -163,21 +104,15 @@ void MetadataApplier::add_state(const RegisterObjectRecord& r, ObjectState& obje
 }
 
 Result<void> MetadataApplier::on(const RegisterObjectRecord& r) {
-  TRY_VOID(check_new_object(r));
+  // Rule 9: an object names what it replaces; without inputs a repeated Register could not be told from a new one.
+  if (r.replaces_slots.empty()) return refuse(Code::kInvalid, "object {} replaces no slots", r.key);
+  const Upload upload{r.key, r.birth, r.size_bytes, 0, r.extents, r.states};
+  TRY(ObjectState * object, add_object(upload));
   for (const auto& run : r.replaces_slots) TRY_VOID(replace_slots(run));
-  TRY(const std::vector<Removed> removed, replace_objects(r));
-  ObjectState* object = insert(state_.objects_, r.key, ObjectState{r.birth, r.size_bytes, 0});
-  for (const auto& extent : r.extents) TRY_VOID(add_extent(r, *object, extent));
+  for (const auto& extent : r.extents) TRY_VOID(add_extent(upload, *object, extent));
   for (const auto& state : r.states) {
-    TRY_VOID(check_order(r, state));
-    add_state(r, *object, state);
-  }
-  for (const auto& taken : removed) {
-    const PartitionState& partition = *taken.partition;
-    if (!covered(taken.ranges, partition.log_start_offset, partition.extents, r.key))
-      return refuse(Code::kInvalid, "object {} would lose offsets that its inputs hold", r.key);
-    if (taken.state_end && (!partition.state || partition.state->end_offset < *taken.state_end))
-      return refuse(Code::kInvalid, "object {} would lose producer state that its inputs hold", r.key);
+    TRY_VOID(check_order(upload, state));
+    add_state(upload, *object, state);
   }
   return {};
 }

@@ -68,17 +68,7 @@ struct Led : Log {
             .size_bytes = 1000,
             .extents = std::move(extents),
             .states = {},
-            .replaces_slots = {{1, inc, SlotNumber(from), SlotNumber(to)}},
-            .replaces_objects = {}};
-  }
-  RegisterObjectRecord merge(std::string key, std::vector<Extent> extents, std::vector<std::string> inputs) {
-    return {.key = std::move(key),
-            .birth = LogSeq(1),
-            .size_bytes = 1000,
-            .extents = std::move(extents),
-            .states = {},
-            .replaces_slots = {},
-            .replaces_objects = std::move(inputs)};
+            .replaces_slots = {{1, inc, SlotNumber(from), SlotNumber(to)}}};
   }
 };
 
@@ -171,7 +161,9 @@ TEST(MetadataState, rules_8_and_9_slots_are_replaced_once_from_the_floor_and_bel
   EXPECT_EQ(log.incarnation(log.inc).floor, SlotNumber(4));
   EXPECT_EQ(log.refusal(log.object("o", {extent(kP0, 0, 5)}, 1, 3)), Code::kExists) << "the same again";
   EXPECT_EQ(log.refusal(log.object("o2", {extent(kP0, 5, 9)}, 1, 3)), Code::kInvalid) << "inputs not live";
-  EXPECT_EQ(log.refusal(log.merge("o2", {extent(kP0, 5, 9)}, {})), Code::kInvalid) << "no inputs";
+  auto no_inputs = log.object("o2", {extent(kP0, 5, 9)}, 4, 4);
+  no_inputs.replaces_slots.clear();
+  EXPECT_EQ(log.refusal(no_inputs), Code::kInvalid);
   const Incarnation old = log.inc;
   log.register_broker(1);
   log.must(RecoveredRecord{1, old, SlotNumber(4), SlotNumber(6), {{kP0, 9}}});
@@ -190,27 +182,6 @@ TEST(MetadataState, overlapping_and_malformed_extents_are_refused) {
   EXPECT_EQ(log.refusal(log.object("x", {{kP0, 10, 11, 995, 6, 0}}, 2, 2)), Code::kInvalid) << "past the object's end";
   log.must(log.object("y", {extent(kP0, 0, 5), extent(kP0, 10, 11)}, 2, 2));
   EXPECT_EQ(log.state.partition(kP0)->extents.size(), 3u);
-}
-
-TEST(MetadataState, a_merge_takes_over_all_live_parts_of_its_inputs) {
-  Led log;
-  auto first = log.object("a", {extent(kP0, 0, 5), extent(kP1, 0, 2)}, 1, 1);
-  first.states.push_back({kP0, 5, 0, 10, 0});
-  log.must(first);
-  log.must(log.object("b", {extent(kP0, 5, 9)}, 2, 2));
-  EXPECT_EQ(log.refusal(log.merge("m", {extent(kP0, 0, 9)}, {"a", "b"})), Code::kInvalid) << "kP1 would be lost";
-  EXPECT_EQ(log.refusal(log.merge("m", {extent(kP0, 0, 8), extent(kP1, 0, 2)}, {"a", "b"})), Code::kInvalid);
-  auto merged = log.merge("m", {extent(kP0, 0, 9), extent(kP1, 0, 2)}, {"a", "b"});
-  EXPECT_EQ(log.refusal(merged), Code::kInvalid) << "the producer state would be lost";
-  merged.states.push_back({kP0, 9, 0, 10, 0});
-  EXPECT_EQ(log.refusal(UnregisterObjectsRecord{{"a"}}), Code::kInvalid) << "still live";
-  log.must(merged);
-  EXPECT_EQ(log.state.objects().at("a").live_references, 0u);
-  EXPECT_EQ(log.state.objects().at("m").live_references, 3u);
-  merged.key = "again";
-  EXPECT_EQ(log.refusal(merged), Code::kInvalid) << "rule 9: its inputs are not live any more";
-  log.must(UnregisterObjectsRecord{{"a", "b"}});
-  EXPECT_EQ(log.refusal(UnregisterObjectsRecord{{"a"}}), Code::kNotFound);
 }
 
 TEST(MetadataState, log_start_drops_extents_and_never_falls) {
@@ -388,7 +359,7 @@ class Author {
       case 14:
         if (random_->below(2) == 0) return DrainBrokerRecord{broker(), random_->below(2) == 0};
         return UnregisterBrokerRecord{broker()};
-      default: return object(state);
+      default: return random_->below(2) == 0 ? object(state) : rewrite(state);
     }
   }
 
@@ -412,25 +383,8 @@ class Author {
     return found->second.incarnations.at(i).floor;
   }
   RegisterObjectRecord object(const MetadataState& state) {
-    RegisterObjectRecord r{.key = key(),
-                           .birth = state.applied(),
-                           .size_bytes = 100,
-                           .extents = {},
-                           .states = {},
-                           .replaces_slots = {},
-                           .replaces_objects = {}};
-    if (random_->below(2) == 0) {  // a merge of what one partition has
-      const PartitionId p = partition();
-      const PartitionState* s = state.partition(p);
-      if (s && !s->extents.empty()) {
-        for (const auto& [base, held] : s->extents) {
-          r.replaces_objects.push_back(held.key);
-          r.extents.push_back({p, base, held.extent.end_offset, 0, 1, 0});
-        }
-        if (s->state) r.states.push_back({p, s->state->end_offset, 0, 1, 0});
-        return r;
-      }
-    }
+    RegisterObjectRecord r{
+        .key = key(), .birth = state.applied(), .size_bytes = 100, .extents = {}, .states = {}, .replaces_slots = {}};
     const Incarnation i = incarnation(state);
     const SlotNumber from = floor(state, i);
     r.replaces_slots.push_back({broker_, i, from, SlotNumber(from.value() + random_->below(2))});
@@ -441,6 +395,25 @@ class Author {
       const PartitionState* s = state.partition(p);
       r.states.push_back({p, offset(), 0, 1, s ? s->registered_end() : 0});
     }
+    return r;
+  }
+
+  // A merge of the objects that hold one partition, or its extents made anew.
+  Record rewrite(const MetadataState& state) {
+    const PartitionId p = partition();
+    const PartitionState* s = state.partition(p);
+    if (!s || s->extents.empty()) return object(state);
+    const bool whole = random_->below(2) == 0;
+    NewObject made{.key = key(), .birth = state.applied(), .size_bytes = 100, .level = 1, .extents = {}, .states = {}};
+    RewriteObjectsRecord r;
+    for (const auto& [base, held] : s->extents) {
+      if (whole) r.replaces_objects.push_back(held.key);
+      if (!whole) r.replaces_extents.push_back({p, base, held.key});
+      made.extents.push_back({p, base, held.extent.end_offset, 0, 1, 0});
+    }
+    if (whole && s->state) made.states.push_back({p, s->state->end_offset, 0, 1, 0});
+    if (!whole) r.cleaned.push_back({p, offset()});
+    r.objects.push_back(std::move(made));
     return r;
   }
 
@@ -457,8 +430,7 @@ TEST(MetadataState, random_histories_refuse_cleanly_and_survive_a_snapshot) {
     for (int i = 0; i < 300; ++i) {
       std::vector<Record> records;
       for (std::uint64_t n = sizes->below(3) + 1; n > 0; --n) records.push_back(author.write(log.state));
-      const auto* object = std::get_if<RegisterObjectRecord>(&records.front());
-      const bool is_merge = object && !object->replaces_objects.empty();
+      const bool is_merge = std::holds_alternative<RewriteObjectsRecord>(records.front());
       if (log.apply(std::move(records))) {
         ++accepted;
         if (is_merge) ++merges;

@@ -22,8 +22,7 @@ inline std::vector<Record> one_of_each() {
                               .size_bytes = 1000,
                               .extents = {},
                               .states = {},
-                              .replaces_slots = {},
-                              .replaces_objects = {"obj/cd/old"}};
+                              .replaces_slots = {}};
   object.extents.push_back({p, 100, 200, 10, 500, 1'700'000'000'000});
   object.states.push_back({p, 200, 510, 90, 100});
   object.replaces_slots.push_back({1, Incarnation(3), SlotNumber(1), SlotNumber(400)});
@@ -46,6 +45,14 @@ inline std::vector<Record> one_of_each() {
   records.emplace_back(MovePartitionRecord{p, 2});
   records.emplace_back(DrainBrokerRecord{1, true});
   records.emplace_back(UnregisterBrokerRecord{7});
+  NewObject merged{.key = "obj/12/00000000000000000006-y",
+                   .birth = LogSeq(6),
+                   .size_bytes = 900,
+                   .level = 3,
+                   .extents = object.extents,
+                   .states = object.states};
+  records.emplace_back(
+      RewriteObjectsRecord{{merged}, {"obj/ab/00000000000000000005-x"}, {{p, 100, "obj/cd/old"}}, {{p, 190}}});
   return records;
 }
 
