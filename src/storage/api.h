@@ -130,6 +130,7 @@ enum class Sabotage {
   kAckLostSlot,           // rule 15: goes on though another's bytes are in its slot
   kAckDuplicatesEarly,    // rule 16
   kReleaseBeforeDurable,  // rule 10
+  kCleanNewest,           // key compaction keeps a key's older values and drops the newest
 };
 
 inline constexpr std::uint64_t kCacheBlockBytes = 1 << 20;  // of the block cache, in memory and on the disk
@@ -145,8 +146,14 @@ struct EngineOptions {
   std::size_t object_bytes_target = 128 << 20;  // WAL bytes after which a sorted data object is written,
   Duration object_interval = 60s;               // or this time, whichever comes first
   Duration retention_check_interval = 30s;
-  Duration unhealthy_after = 2s;        // without an answer to any PUT this broker falls silent to the controller
-  Duration put_unknown_deadline = 30s;  // a slot whose outcome stays unknown this long ends the incarnation
+  // So many neighbouring data objects with short extents are merged, at most so many bytes at once; 0: none are.
+  std::size_t merge_fan_in = 16;
+  std::uint64_t merge_bytes_max = 2ull << 30;
+  Duration rewrite_interval = 15s;           // between two looks for something to merge or to clean by key
+  bool cleaner_enabled = true;               // key compaction of topics that ask for it
+  std::size_t cleaner_map_bytes = 32 << 20;  // the newest offset of each key, while a partition is cleaned
+  Duration unhealthy_after = 2s;             // without an answer to any PUT this broker falls silent to the controller
+  Duration put_unknown_deadline = 30s;       // a slot whose outcome stays unknown this long ends the incarnation
   std::size_t block_cache_bytes = 128 << 20;
   std::size_t cold_reads_bytes_max = 64 << 20;    // of ranged GETs under way, for consumers that catch up
   std::shared_ptr<object::BlockFile> disk_cache;  // takes what the block cache gives up; may be null

@@ -38,6 +38,7 @@ EngineImpl::EngineImpl(Executor executor, Clock& clock, Random& random, object::
       parts_{executor, clock, random, store, cluster, metrics_, options_, slots_, past_, committer_, cache_, objects_},
       compactor_(parts_),
       past_compactor_(parts_),
+      rewriter_(parts_),
       collector_(parts_, compactor_),
       recoverer_(parts_),
       takeover_(parts_, partitions_),
@@ -57,6 +58,7 @@ Task<Result<void>> EngineImpl::open() {
   scope_.spawn(follow_cluster());
   scope_.spawn(compactor_.run(scope_.stopping()));
   scope_.spawn(past_compactor_.run(scope_.stopping()));
+  scope_.spawn(rewriter_.run(scope_.stopping()));
   scope_.spawn(collector_.run(scope_.stopping()));
   scope_.spawn(recoverer_.run(scope_.stopping()));
   scope_.spawn(takeover_.run(scope_.stopping()));

@@ -1,10 +1,11 @@
 // EngineImpl: puts the parts together. Opening: recover this broker's earlier WALs, then take over what the controller
-// assigns (takeover/); then serve; in the background follow the metadata, evict the tail, compact (compaction/),
-// collect (gc/collector.h), recover WALs of brokers that are gone, open and release partitions.
+// assigns (takeover/); then serve; in the background follow the metadata, evict the tail, compact, merge and clean
+// (compaction/), collect (gc/collector.h), recover WALs of brokers that are gone, open and release partitions.
 #pragma once
 
 #include "storage/compaction/compactor.h"
 #include "storage/compaction/past_compactor.h"
+#include "storage/compaction/rewriter.h"
 #include "storage/engine_parts.h"
 #include "storage/gc/collector.h"
 #include "storage/load_meter.h"
@@ -47,6 +48,7 @@ class EngineImpl final : public Engine {
   PartitionTable partitions_;
   Compactor compactor_;
   PastCompactor past_compactor_;
+  Rewriter rewriter_;
   Collector collector_;
   Recoverer recoverer_;
   Takeover takeover_;

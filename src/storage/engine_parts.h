@@ -1,6 +1,8 @@
 // What the parts of one engine share: references into EngineImpl, which outlives them all.
 #pragma once
 
+#include <set>
+
 #include "base/random.h"
 #include "storage/cache/block_cache.h"
 #include "storage/compaction/object_reader.h"
@@ -25,7 +27,8 @@ struct EngineParts {
   BlockCache& cache;
   ObjectReader& objects;
   bool stopping = false;
-  std::uint64_t tail_bytes = 0;  // in memory, acknowledged or not
+  std::uint64_t tail_bytes = 0;           // in memory, acknowledged or not
+  std::multiset<cluster::LogSeq> births;  // of rewrites under way
 };
 
 }  // namespace millrace::storage

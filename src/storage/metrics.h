@@ -29,6 +29,17 @@ struct StorageMetrics {
         object_bytes(m.counter("millrace_storage_object_bytes_total", "Bytes of data objects registered")),
         compaction_failures(m.counter("millrace_storage_compaction_failures_total", "Compactions to be repeated")),
         deleted_keys(m.counter("millrace_storage_deleted_keys_total", "Slots and objects removed from the bucket")),
+        merges(m.counter("millrace_storage_merges_total", "Merges of data objects")),
+        merge_bytes_in(m.counter("millrace_storage_merge_bytes_in_total", "Batch bytes read by merges")),
+        merge_bytes_out(m.counter("millrace_storage_merge_bytes_out_total", "Bytes of merged data objects")),
+        rewrite_failures(m.counter("millrace_storage_rewrite_failures_total", "Merges and cleanings to be repeated")),
+        cleanings(m.counter("millrace_storage_cleanings_total", "Partitions that key compaction went through")),
+        cleaned_bytes_in(m.counter("millrace_storage_cleaned_bytes_in_total", "Batch bytes read by key compaction")),
+        cleaned_bytes_out(m.counter("millrace_storage_cleaned_bytes_out_total", "Batch bytes it wrote")),
+        cleaned_records(m.counter("millrace_storage_cleaned_records_total", "Records that it dropped")),
+        dirty_ratio_max(m.gauge("millrace_storage_dirty_ratio_max", "Of the partitions that it looks after")),
+        cleaner_run_seconds(
+            m.gauge("millrace_storage_cleaner_run_timestamp_seconds", "When it last looked, Unix time")),
         fenced(m.gauge("millrace_storage_fenced", "1 once this incarnation is over")) {}
 
   Counter &appended_bytes, &appended_batches, &duplicates, &overloaded, &slots, &slot_bytes;
@@ -38,6 +49,9 @@ struct StorageMetrics {
   Gauge& cold_read_bytes;
   Histogram& get_seconds;
   Counter &objects, &object_bytes, &compaction_failures, &deleted_keys;
+  Counter &merges, &merge_bytes_in, &merge_bytes_out, &rewrite_failures;
+  Counter &cleanings, &cleaned_bytes_in, &cleaned_bytes_out, &cleaned_records;
+  Gauge &dirty_ratio_max, &cleaner_run_seconds;
   Gauge& fenced;
 };
 

@@ -58,11 +58,12 @@ void ObjectBuilder::add_batch(const cluster::PartitionId& partition, std::int64_
                               std::int64_t max_timestamp_ms, SliceChain batch) {
   const std::uint64_t position = body_.size();
   auto& extents = index_.extents;
-  if (extents.empty() || extents.back().extent.partition != partition) {
+  if (!extent_begun_ && (extents.empty() || extents.back().extent.partition != partition)) {
     extents.push_back({{partition, base_offset, base_offset, position, 0, -1}, {}});
   }
+  extent_begun_ = false;
   IndexedExtent& indexed = extents.back();
-  CHECK(base_offset >= indexed.extent.end_offset && next_offset > base_offset);
+  CHECK(indexed.extent.partition == partition && base_offset >= indexed.extent.end_offset && next_offset > base_offset);
   if (indexed.points.empty() || position - indexed.points.back().position >= kIndexPointBytes) {
     indexed.points.push_back({base_offset, position, max_timestamp_ms});
   }
@@ -71,6 +72,12 @@ void ObjectBuilder::add_batch(const cluster::PartitionId& partition, std::int64_
   indexed.extent.size_bytes += batch.size();
   indexed.extent.max_timestamp_ms = std::max(indexed.extent.max_timestamp_ms, max_timestamp_ms);
   body_.append(std::move(batch));
+}
+
+void ObjectBuilder::begin_extent(const cluster::PartitionId& partition, std::int64_t base_offset) {
+  CHECK(!extent_begun_);
+  index_.extents.push_back({{partition, base_offset, base_offset, body_.size(), 0, -1}, {}});
+  extent_begun_ = true;
 }
 
 void ObjectBuilder::add_state(const cluster::PartitionId& partition, std::int64_t follows, std::int64_t end_offset,

@@ -48,6 +48,9 @@ class ObjectBuilder {
   // A batch of `partition` that follows the previous one of it without overlap. `batch` may be in pieces.
   void add_batch(const cluster::PartitionId& partition, std::int64_t base_offset, std::int64_t next_offset,
                  std::int64_t max_timestamp_ms, SliceChain batch);
+  // What follows begins an extent that serves offsets from `base_offset` on, also where its first batch begins later
+  // (key compaction leaves gaps).
+  void begin_extent(const cluster::PartitionId& partition, std::int64_t base_offset);
   // Producers as of `end_offset`, made from those as of `follows`.
   void add_state(const cluster::PartitionId& partition, std::int64_t follows, std::int64_t end_offset,
                  std::string state);
@@ -63,6 +66,7 @@ class ObjectBuilder {
  private:
   SliceChain body_;
   ObjectIndex index_;
+  bool extent_begun_ = false;
   std::vector<cluster::StateExtent> states_;
 };
 

@@ -60,6 +60,25 @@ TEST(ObjectCodec, extents_points_and_states_come_back) {
   EXPECT_EQ(*opened, "state");
 }
 
+TEST(ObjectCodec, a_begun_extent_serves_from_its_base_and_a_partition_may_have_several) {
+  ObjectBuilder builder(cluster::LogSeq(9), 1, cluster::Incarnation(4));
+  const cluster::PartitionId p{};
+  for (const auto& [base, first] : {std::pair(3, 7), std::pair(8, 8)}) {
+    SliceChain one;
+    one.append(kafka::BatchBuilder({.base_offset = first}).finish());
+    builder.begin_extent(p, base);
+    builder.add_batch(p, first, first + 1, 50, std::move(one));
+  }
+  const auto built = builder.finish();
+  const auto index = index_of(built.body.flatten());
+  ASSERT_TRUE(index);
+  ASSERT_EQ(index->extents.size(), 2u);
+  EXPECT_EQ(index->find(p, 3)->extent.end_offset, 8);
+  EXPECT_EQ(index->find(p, 3)->points.front().base_offset, 7);
+  EXPECT_EQ(index->find(p, 8)->extent.end_offset, 9);
+  EXPECT_EQ(built.extents[0].base_offset, 3);
+}
+
 TEST(ObjectCodec, a_footer_cut_short_or_changed_is_refused) {
   const std::string bytes = make().bytes;
   const std::size_t tail = 300;

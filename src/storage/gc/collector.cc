@@ -104,7 +104,8 @@ Task<Result<void>> Collector::delete_dead_objects() {
 }
 
 Task<Result<void>> Collector::delete_orphans() {
-  const cluster::LogSeq floor = compactor_.oldest_birth();
+  cluster::LogSeq floor = compactor_.oldest_birth();
+  if (!parts_.births.empty()) floor = std::min(floor, *parts_.births.begin());
   if (floor > parts_.cluster.state().orphan_floor()) {
     std::vector<cluster::Record> records;
     records.emplace_back(cluster::OrphanFloorRecord{floor});

@@ -25,6 +25,7 @@ bool LedPartition::refresh() {
   // Objects serve all that is registered, whoever compacted it, and also when this process never learned that its own
   // Register was committed.
   if (leads_ && current->registered_end() > log.registered_end()) log.registered(current->registered_end());
+  if (current) parts_.tail_bytes -= log.drop_cleaned(current->clean_until);
   if (!current) deleted = true;
   if (led_before && !leads_) wake_watchers();
   return leads_;

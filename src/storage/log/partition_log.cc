@@ -85,6 +85,17 @@ std::size_t PartitionLog::evict(SlotRef slot) {
   return bytes;
 }
 
+std::size_t PartitionLog::drop_cleaned(std::int64_t end) {
+  std::size_t bytes = 0;
+  const std::int64_t below = std::min(end, registered_end_);
+  while (!memory_.empty() && index_[memory_.first()].next_offset() <= below) {
+    bytes += memory_.front().size();
+    memory_.pop_front();
+  }
+  drop_front();
+  return bytes;
+}
+
 void PartitionLog::registered(std::int64_t end) {
   auto at = find(registered_end_);
   while (at < index_.end() && index_[at].base_offset < end) unregistered_bytes_ -= index_[at++].size;

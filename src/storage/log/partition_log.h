@@ -72,6 +72,9 @@ class PartitionLog {
   bool acknowledge(SlotRef slot);
   // Drops the bytes (not the entries) of batches up to `slot`; answers how many bytes.
   std::size_t evict(SlotRef slot);
+  // Objects have other batches than memory for what lies below `end` (key compaction): what is registered of it is
+  // forgotten here. Answers how many bytes.
+  std::size_t drop_cleaned(std::int64_t end);
   // Objects serve all below `end` from now on.
   void registered(std::int64_t end);
   void raise_log_start(std::int64_t offset);
