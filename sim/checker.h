@@ -1,6 +1,7 @@
 // What the clients of one partition may rely on, checked at every answer: an acknowledged record is never lost nor
 // moved, an offset never holds two records, a record (of an idempotent producer) never two offsets, offsets are dense
-// and ordered, the high watermark and the log start never fall, also over crashes.
+// and ordered, the high watermark and the log start never fall, also over crashes. In a compacted topic offsets are
+// ordered, and of each key the newest record stays, but for a tombstone.
 #pragma once
 
 #include <algorithm>
@@ -44,8 +45,12 @@ class Promises {
 
 class PartitionModel {
  public:
-  PartitionModel(cluster::PartitionId id, std::string name, Violations& violations)
-      : id_(id), name_(std::move(name)), violations_(violations) {}
+  PartitionModel(cluster::PartitionId id, std::string name, bool compacted, Violations& violations)
+      : id_(id), name_(std::move(name)), compacted_(compacted), violations_(violations) {}
+
+  // In a compacted topic keys come again and again, and some records are tombstones: by their text alone.
+  static std::string key_of(const std::string& record);
+  static bool is_tombstone(const std::string& record);
 
   // The records of a batch were acknowledged from `base_offset` on, by a leader of `epoch`.
   void acknowledged(std::int64_t base_offset, const std::vector<std::string>& records, std::int32_t epoch);
@@ -57,11 +62,13 @@ class PartitionModel {
   // DeleteRecords: before asking, and once it was answered.
   void delete_begins(std::int64_t offset) { start_maybe_ = std::max(start_maybe_, offset); }
   void deleted_before(std::int64_t offset) { start_ = std::max(start_, offset); }
-  // At the end, after everything from the log start on was read.
+  // From here on everything from the log start on is read once more, and at the end compared.
+  void begin_last_pass() { read_last_.clear(); }
   void finish(std::int64_t log_start, std::int64_t end);
 
   const cluster::PartitionId& id() const { return id_; }
   const std::string& name() const { return name_; }
+  bool compacted() const { return compacted_; }
   const Promises& promises() const { return promises_; }
   std::int64_t high_watermark() const { return promises_.greatest(); }
   std::int64_t start_maybe() const { return start_maybe_; }
@@ -71,9 +78,11 @@ class PartitionModel {
 
  private:
   void place(std::int64_t offset, const std::string& record, const char* by);
+  std::map<std::string, std::int64_t> newest_by_key() const;
 
   cluster::PartitionId id_;
   std::string name_;
+  bool compacted_;
   Violations& violations_;
   std::map<std::int64_t, std::string> by_offset_;
   std::map<std::string, std::int64_t> by_record_;

@@ -13,10 +13,18 @@ constexpr Duration kMetadataTimeout = 3s;
 constexpr std::int32_t kProved = 1 << 30;  // above every epoch: it knows all that was promised
 
 template <class Out>
-Slice batch_of(const Out& out, std::int64_t producer) {
+Slice batch_of(const Out& out, std::int64_t producer, bool compacted) {
   kafka::BatchBuilder builder({.producer_id = producer, .producer_epoch = 0, .base_sequence = out.sequence});
   std::int64_t at = 1'750'000'000'000 + out.sequence;
-  for (const auto& record : out.records) builder.add(at++, record, record);
+  for (const auto& record : out.records) {
+    const std::string key = compacted ? PartitionModel::key_of(record) : record;
+    if (compacted && PartitionModel::is_tombstone(record)) {
+      const kafka::HeaderView name{"name", record};
+      builder.add(at++, key, std::nullopt, {&name, 1});
+    } else {
+      builder.add(at++, key, record);
+    }
+  }
   return builder.finish();
 }
 
@@ -176,10 +184,10 @@ Task<bool> Clients::send(PartitionModel& model, Route& route, std::int64_t produ
     Trip trip = whole;
     trip.arrives = i < arrive && network_.passes(kClients, target->machine);
     trip.returns = i < answered && network_.passes(target->machine, kClients);
-    network_.send(
-        trip, [this, target, trip, id = model.id(), batch = batch_of(window[i], producer), call = calls[i]]() mutable {
-          spawn_on(target->place->executor(), at_append(target, network_, trip, id, std::move(batch), call));
-        });
+    network_.send(trip, [this, target, trip, id = model.id(), batch = batch_of(window[i], producer, model.compacted()),
+                         call = calls[i]]() mutable {
+      spawn_on(target->place->executor(), at_append(target, network_, trip, id, std::move(batch), call));
+    });
   }
   const SteadyTime deadline = clock().now() + kRequestTimeout;
   bool first = true;
@@ -311,6 +319,7 @@ Task<void> Clients::consume(Model model) {
 }
 
 Task<void> Clients::read_all(Model model) {
+  model->begin_last_pass();
   std::int64_t at = 0, start = 0;
   Route route;
   for (;;) {
@@ -367,7 +376,13 @@ Task<std::optional<Uuid>> Clients::create_topic(std::string name, std::int32_t p
   if (!target) co_return std::nullopt;
   const Trip trip = network_.trip(kClients, target->machine);
   auto call = std::make_shared<Call<std::optional<Uuid>>>();
+  const bool compacted = world_.below(2) == 0;
   cluster::NewTopicSpec spec{name, partitions, {{"retention.ms", "-1"}}};
+  if (compacted) {
+    spec.configs["cleanup.policy"] = "compact";
+    spec.configs["min.cleanable.dirty.ratio"] = world_.below(2) ? "0" : "0.3";
+    spec.configs["delete.retention.ms"] = world_.below(2) ? "0" : "4000";
+  }
   network_.send(trip, [this, target, trip, spec, call] {
     spawn_on(target->place->executor(), at_create(target, network_, trip, spec, call));
   });
@@ -377,7 +392,7 @@ Task<std::optional<Uuid>> Clients::create_topic(std::string name, std::int32_t p
   const Uuid id = **call->answer;
   for (std::int32_t p = 0; p < partitions; ++p) {
     const std::string partition_name = fmt::format("{}-{}", name, p);
-    auto model = std::make_shared<PartitionModel>(cluster::PartitionId{id, p}, partition_name, violations_);
+    auto model = std::make_shared<PartitionModel>(cluster::PartitionId{id, p}, partition_name, compacted, violations_);
     models_.push_back(model);
     tasks_ += 2;
     producing_[++producers_] = partition_name;

@@ -21,6 +21,9 @@ storage::EngineOptions Fleet::engine_options() {
   options.retention_check_interval = 5s;
   options.put_unknown_deadline = Duration(1s * (4 + world_.below(10)));
   options.block_cache_bytes = world_.below(2) ? 4 << 20 : 0;
+  options.merge_fan_in = world_.below(3) ? 2 + world_.below(4) : 0;
+  options.rewrite_interval = Duration(100ms * (1 + world_.below(30)));
+  options.cleaner_map_bytes = world_.below(2) ? 32 << 20 : 200;
   options.sabotage = variant_.sabotage;
   return options;
 }

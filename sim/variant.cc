@@ -2,8 +2,9 @@
 
 namespace millrace::sim {
 
+using storage::Sabotage;
+
 const std::vector<Variant>& all_variants() {
-  using storage::Sabotage;
   static const std::vector<Variant> variants = {
       {.within = 1000},
       {.name = "ack-before-durable",
@@ -36,6 +37,11 @@ const std::vector<Variant>& all_variants() {
        .expect = Expect::kCaught,
        .within = 100,
        .sabotage = Sabotage::kReleaseBeforeDurable},
+      {.name = "clean-newest",
+       .what = "key compaction drops a key's newest record instead of the older ones",
+       .expect = Expect::kCaught,
+       .within = 20,
+       .sabotage = Sabotage::kCleanNewest},
       {.name = "plain-put",
        .what = "a create-only PUT replaces what is there",
        .expect = Expect::kCaught,
