@@ -59,6 +59,13 @@ constexpr Known kKnown[] = {
     {"wal.unacked.bytes", "268435456", "Memory for batches that are not durable yet; beyond, producers are throttled."},
     {"object.bytes", "134217728", "WAL bytes after which a sorted data object is written."},
     {"object.interval.ms", "60000", "...or this time, whichever comes first."},
+    {"object.merge.fan.in", "16",
+     "So many neighbouring data objects with short extents are merged into one; 0: none are."},
+    {"log.cleaner.enable", "true", "Key compaction of topics with cleanup.policy=compact."},
+    {"log.cleaner.backoff.ms", "15000", "Between two looks for data objects to merge or to compact by key."},
+    {"log.cleaner.dedupe.buffer.size", "33554432",
+     "Memory for the keys of a partition that is compacted, 40 bytes for each; with more keys it takes several "
+     "passes."},
     {"cache.bytes", "134217728", "Memory for blocks of data objects that were read."},
     {"cache.disk.bytes", "0",
      "Space in cache.dir for blocks that no longer fit into memory, on a local disk that is faster than the bucket; 0: "

@@ -35,6 +35,12 @@ Result<storage::EngineOptions> engine_options(const Config& config) {
   TRY(const auto interval, config.get_int("object.interval.ms", 100, 86'400'000));
   TRY(const auto cache, config.get_int("cache.bytes", 1 << 20, 1024 * kGiB));
   TRY(const auto cold_reads, config.get_int("cache.reads.inflight.bytes", 1 << 20, 1024 * kGiB));
+  TRY(const auto fan_in, config.get_int("object.merge.fan.in", 0, 256));
+  TRY(const auto backoff, config.get_int("log.cleaner.backoff.ms", 10, 86'400'000));
+  TRY(const auto keys, config.get_int("log.cleaner.dedupe.buffer.size", 1 << 10, 64 * kGiB));
+  const std::string& cleaner = config.get("log.cleaner.enable");
+  if (cleaner != "true" && cleaner != "false")
+    return fail(Code::kInvalid, "log.cleaner.enable is true or false, not '" + cleaner + "'");
   options.linger = std::chrono::milliseconds(linger);
   options.cut_interval = std::chrono::milliseconds(cut);
   options.slot_bytes_max = static_cast<std::size_t>(slot);
@@ -43,6 +49,10 @@ Result<storage::EngineOptions> engine_options(const Config& config) {
   options.unacked_bytes_max = static_cast<std::size_t>(unacked);
   options.object_bytes_target = static_cast<std::size_t>(object);
   options.object_interval = std::chrono::milliseconds(interval);
+  options.merge_fan_in = static_cast<std::size_t>(fan_in);
+  options.rewrite_interval = std::chrono::milliseconds(backoff);
+  options.cleaner_enabled = cleaner == "true";
+  options.cleaner_map_bytes = static_cast<std::size_t>(keys);
   options.block_cache_bytes = static_cast<std::size_t>(cache);
   options.cold_reads_bytes_max = static_cast<std::size_t>(cold_reads);
   // A directory takes PUTs for nothing: the budget is for stores that charge for each.
