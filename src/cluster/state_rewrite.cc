@@ -42,7 +42,9 @@ bool held(const Extents& extents, std::int64_t base, std::int64_t end) {
   return true;
 }
 
-std::string name_of(const PartitionId& id) { return fmt::format("{}-{}", id.topic_id.to_string(), id.partition); }
+std::string partition_name(const PartitionId& id) {
+  return fmt::format("{}-{}", id.topic_id.to_string(), id.partition);
+}
 
 }  // namespace
 
@@ -87,11 +89,11 @@ Result<void> MetadataApplier::take_objects(const RewriteObjectsRecord& r, TakenP
 Result<void> MetadataApplier::take_extents(const RewriteObjectsRecord& r, TakenParts& taken) {
   for (const auto& input : r.replaces_extents) {
     PartitionState* partition = find_partition(input.partition);
-    if (!partition) return refuse(Code::kNotFound, "no partition {}", name_of(input.partition));
+    if (!partition) return refuse(Code::kNotFound, "no partition {}", partition_name(input.partition));
     const auto at = partition->extents.find(input.base_offset);
     if (at == partition->extents.end() || at->second.key != input.key) {
       return refuse(Code::kInvalid, "object {} does not hold partition {} from offset {} any more", input.key,
-                    name_of(input.partition), input.base_offset);
+                    partition_name(input.partition), input.base_offset);
     }
     taken[input.partition].ranges.emplace_back(at->first, at->second.extent.end_offset);
     drop_extent(*partition, at);
@@ -110,7 +112,7 @@ Result<void> MetadataApplier::add_rewritten(const NewObject& object, const Taken
     const std::int64_t base = std::max(extent.base_offset, partition->log_start_offset);
     if (from == taken.end() || !within(from->second.ranges, base, extent.end_offset)) {
       return refuse(Code::kInvalid, "object {}: offsets [{}, {}) of partition {} are in none of the inputs", object.key,
-                    base, extent.end_offset, name_of(extent.partition));
+                    base, extent.end_offset, partition_name(extent.partition));
     }
     TRY_VOID(add_extent(upload, *added, extent));
   }
@@ -127,11 +129,12 @@ Result<void> MetadataApplier::check_covered(const RewriteObjectsRecord& r, const
     const PartitionState& partition = *find_partition(id);
     for (const auto& [base, end] : parts.ranges) {
       if (!held(partition.extents, std::max(base, partition.log_start_offset), end)) {
-        return refuse(Code::kInvalid, "partition {} would lose some of the offsets [{}, {})", name_of(id), base, end);
+        return refuse(Code::kInvalid, "partition {} would lose some of the offsets [{}, {})", partition_name(id), base,
+                      end);
       }
     }
     if (parts.state_end && !partition.state)
-      return refuse(Code::kInvalid, "partition {} would lose its producers' state", name_of(id));
+      return refuse(Code::kInvalid, "partition {} would lose its producers' state", partition_name(id));
   }
   for (const auto& cleaned : r.cleaned) TRY_VOID(note_cleaned(cleaned));
   return {};
@@ -144,7 +147,7 @@ Result<void> MetadataApplier::note_cleaned(const CleanedPartition& cleaned) {
   const std::int64_t end = extents.empty() ? partition->log_start_offset : extents.rbegin()->second.extent.end_offset;
   if (cleaned.clean_until > end) {
     return refuse(Code::kInvalid, "partition {} cannot be clean until {}: objects hold it up to {}",
-                  name_of(cleaned.partition), cleaned.clean_until, end);
+                  partition_name(cleaned.partition), cleaned.clean_until, end);
   }
   if (cleaned.clean_until > partition->clean_until) set(partition->clean_until, cleaned.clean_until);
   return {};
