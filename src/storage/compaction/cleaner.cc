@@ -8,6 +8,7 @@
 namespace millrace::storage {
 namespace {
 
+constexpr std::uint64_t kCleanBytesPerKey = 64;  // of a batch, for a guess at the number of keys
 constexpr std::size_t kCleanBytesPerTurn = 64 << 10;
 constexpr std::size_t kCleanBatchCost = 256;  // in bytes, so that tiny batches count, too
 
@@ -75,7 +76,7 @@ Task<Result<bool>> Cleaner::clean_once() {
 }
 
 Task<Result<void>> Cleaner::clean(Pass& pass, RewriteOutput& output) {
-  KeyMap keys(parts_.options.cleaner_map_bytes);
+  KeyMap keys(parts_.options.cleaner_map_bytes, pass.work.view.dirty_bytes / kCleanBytesPerKey);
   CO_TRY_VOID(co_await map_keys(pass, keys));
   // When the map is full, what begins beyond its end stays where it is.
   std::erase_if(pass.inputs, [&pass](const Input& input) { return input.extent.base_offset >= pass.map_end; });

@@ -3,6 +3,7 @@
 // what one batch adds beyond is taken all the same. Pure.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
@@ -16,9 +17,12 @@ namespace millrace::storage {
 
 class KeyMap {
  public:
-  // 24 bytes an entry, at most 7/8 full, and half as much again while it grows.
+  // 25 bytes an entry, and room between them.
   static constexpr std::size_t kEntryBytes = 40;
-  explicit KeyMap(std::size_t bytes_max) : entries_max_(bytes_max / kEntryBytes) {}
+  // Room for `keys_expected` at once: growing later holds everything up and needs the room twice.
+  explicit KeyMap(std::size_t bytes_max, std::size_t keys_expected = 0) : entries_max_(bytes_max / kEntryBytes) {
+    offsets_.reserve(std::min(entries_max_, keys_expected));
+  }
 
   bool full() const { return offsets_.size() >= entries_max_; }
   std::size_t size() const { return offsets_.size(); }

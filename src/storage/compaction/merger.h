@@ -22,24 +22,23 @@ class Merger {
   Task<Result<bool>> merge_once();
 
  private:
-  struct Part {
-    cluster::Extent extent;
-    std::size_t input = 0;
+  struct Input {
+    std::string key;
+    std::unique_ptr<ObjectStream> stream;
+    std::vector<cluster::Extent> extents;  // live ones, by partition and offset
+    std::size_t next = 0;                  // of them
   };
   struct State {
     cluster::StateExtent place;
     std::size_t input = 0;
   };
-  struct Inputs {
-    std::vector<std::string> keys;
-    std::vector<std::unique_ptr<ObjectStream>> streams;
-    std::vector<Part> parts;  // live, by partition and offset
-  };
+  using Inputs = std::vector<Input>;
   bool responsible(const MergeGroup& group) const;
-  Task<Result<Inputs>> open_inputs(MergeGroup group);
+  Task<Result<Input>> open_input(std::string key);
+  static Input* first_of(Inputs& inputs);
   Task<Result<void>> merge_batches(Inputs& inputs, RewriteOutput& output);
   Task<Result<void>> merge_states(Inputs& inputs, RewriteOutput& output);
-  std::vector<State> live_states(const std::vector<std::string>& keys) const;
+  std::vector<State> live_states(const Inputs& inputs) const;
 
   EngineParts& parts_;
 };

@@ -5,6 +5,7 @@
 
 #include "base/event_loop.h"
 #include "kafka/batch_builder.h"
+#include "object/faulty_store.h"
 #include "object/memory_store.h"
 #include "storage/api.h"
 
@@ -22,7 +23,8 @@ struct Broker {
     options.merge_fan_in = 4;
   }
   Task<void> start() {
-    const cluster::ClusterOptions one;
+    cluster::ClusterOptions one;
+    one.commit_deadline = options.put_unknown_deadline;
     auto opened = co_await cluster::open_cluster(loop.executor(), loop.clock(), *random, bucket, metrics, one);
     CHECK(opened);
     cluster = std::move(*opened);
@@ -228,6 +230,73 @@ TEST(Rewriter, a_small_key_map_takes_more_passes_to_the_same_end) {
   object::MemoryStore bucket;
   Brokers brokers;
   loop.run_until_done(clean_and_restart(loop, bucket, brokers, 3 * KeyMap::kEntryBytes));
+}
+
+// The bucket is cut off right after the first rewritten object came to be: nothing says that it exists.
+Task<void> cut_before_commit(EventLoop& loop, object::MemoryStore& bucket, Brokers& brokers) {
+  Broker& writer = *brokers.emplace_back(std::make_unique<Broker>(loop, bucket));
+  writer.options.merge_fan_in = 0;
+  writer.options.cleaner_enabled = false;
+  co_await writer.start();
+  const Configs configs = {{"cleanup.policy", "compact"}, {"min.cleanable.dirty.ratio", "0"}};
+  const PartitionId id = co_await writer.create(configs);
+  for (int i = 0; i < 12; ++i) {
+    const Slice batch = one_record(i % 2 ? "odd" : "even", std::to_string(i), 1000 + i, i);
+    co_await writer.append(id, batch);
+    const std::function<bool()> is_registered = [&] { return writer.metadata(id).registered_end() == i + 1; };
+    const bool registered = co_await writer.until(is_registered);
+    EXPECT_TRUE(registered);
+  }
+  co_await writer.stop();
+
+  auto random = make_seeded_random(3);
+  object::FaultyStore faulty(bucket, loop.executor(), loop.clock(), *random, {});
+  bool uploaded = false;
+  faulty.set_hook([&](object::FaultyStore::Step step, std::string_view operation, std::string_view key) {
+    if (step != object::FaultyStore::Step::kAfter || !operation.starts_with("put") || !key.starts_with("obj/")) return;
+    uploaded = true;
+    faulty.cut(true);
+  });
+  Broker& cut = *brokers.emplace_back(std::make_unique<Broker>(loop, faulty));
+  cut.options.put_unknown_deadline = 300ms;
+  co_await cut.start();
+  const std::function<bool()> was_uploaded = [&] { return uploaded; };
+  const bool happened = co_await cut.until(was_uploaded);
+  EXPECT_TRUE(happened);
+  co_await cut.stop();
+  co_await faulty.settle();
+
+  Broker& next = *brokers.emplace_back(std::make_unique<Broker>(loop, bucket));
+  next.options.rewrite_interval = 200ms;
+  co_await next.start();
+  const std::vector<std::string> expected = {"10 even=10", "11 odd=11"};
+  std::vector<std::string> left;
+  for (int i = 0; i < 200 && left != expected; ++i) {
+    co_await sleep_for(loop.clock(), 10ms);
+    left = co_await next.records(id);
+  }
+  EXPECT_EQ(left, expected);
+  // What nobody names is gone, and all that is named is there.
+  std::vector<std::string> there, named;
+  for (int i = 0; i < 200; ++i) {
+    co_await sleep_for(loop.clock(), 10ms);
+    const auto listed = co_await bucket.list("obj/", "", 1000);
+    there.clear();
+    named.clear();
+    for (const auto& one : *listed) there.push_back(one.key);
+    for (const auto& [key, object] : next.cluster->state().objects()) named.push_back(key);
+    std::sort(named.begin(), named.end());
+    if (there == named) break;
+  }
+  EXPECT_EQ(there, named);
+  co_await next.stop();
+}
+
+TEST(Rewriter, an_upload_without_its_record_changes_nothing_and_is_collected) {
+  EventLoop loop;
+  object::MemoryStore bucket;
+  Brokers brokers;
+  loop.run_until_done(cut_before_commit(loop, bucket, brokers));
 }
 
 }  // namespace
