@@ -14,41 +14,19 @@ import argparse
 import asyncio
 import datetime
 import logging
-import os
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "test")]
+sys.path[:0] = [str(ROOT / "test"), str(ROOT / "bench")]
 from aiokafka import AIOKafkaProducer  # noqa: E402
 from harness import MILLRACE, Millrace, wait_until  # noqa: E402
 from load import create_topic  # noqa: E402
-
-PEER = ROOT / "tools" / "peers" / "s3-peer"
-
-
-class Store:
-    def __init__(self, directory):
-        self.env = {**os.environ, "S3_PEER_INSTANCE": f"bench-{os.getpid()}", "S3_PEER_DATA": f"{directory}/s3"}
-        settings = dict(
-            line.removeprefix("export ").partition("=")[::2] for line in self.peer("start", "versitygw").splitlines()
-        )
-        self.settings = {name: value.strip("'") for name, value in settings.items()}
-
-    def peer(self, *arguments):
-        return subprocess.run([PEER, *arguments], env=self.env, capture_output=True, text=True, check=True, timeout=60).stdout
-
-    def url(self, bucket):
-        self.peer("bucket", bucket, "versitygw")
-        return f"s3://{bucket}/log?endpoint={self.settings['S3_ENDPOINT']}&region={self.settings['AWS_REGION']}"
-
-    def credentials(self):
-        return {name: self.settings[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+from servers import Store  # noqa: E402
 
 
 def at(broker, event):
@@ -161,8 +139,7 @@ def main():
                 print(lines[-1], file=sys.stderr, flush=True)
             before, after = moving(store, Path(directory), options.moves)
         finally:
-            store.peer("kill9", "versitygw")
-            store.peer("wipe", "versitygw")
+            store.stop()
     lines += ["", "| longest pause of one producer, median (least-greatest) of the moves | |", "|---|---|"]
     for name, values in (("the second before a move", before), ("around the move", after)):
         ms = sorted(1000 * v for v in values)

@@ -3,10 +3,12 @@
 //
 //   rdkafka_bench create  BROKERS TOPIC PARTITIONS
 //   rdkafka_bench produce BROKERS TOPIC RECORDS RECORD_BYTES RATE [key=value ...]    RATE 0: as fast as it can
-//   rdkafka_bench consume BROKERS TOPIC RECORDS [key=value ...]
+//   rdkafka_bench consume BROKERS TOPIC RECORDS [key=value ...]        with group.id=G as the member of that group
 //
+// SIGTERM ends a producer early, with the figures so far.
 // Latency runs from the moment a record was due (not from when a late client sent it) to its delivery report.
 #include <librdkafka/rdkafka.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +123,20 @@ static void fill(char* value, size_t bytes) {
   }
 }
 
+// A topic that was just created may not be known everywhere yet.
+static int partitions_of(rd_kafka_t* rk, rd_kafka_topic_t* handle) {
+  for (const int64_t end = now_ns() + 30000000000LL; now_ns() < end;) {
+    const struct rd_kafka_metadata* metadata = NULL;
+    if (rd_kafka_metadata(rk, 0, handle, &metadata, 30000)) die("metadata", "no answer within 30 s");
+    const int partitions = metadata->topics[0].partition_cnt;
+    rd_kafka_metadata_destroy(metadata);
+    if (partitions > 0) return partitions;
+    rd_kafka_poll(rk, 50);
+  }
+  die("metadata", "the topic has no partitions");
+  return 0;
+}
+
 static void wait_until_due(rd_kafka_t* rk, int64_t due) {
   for (int64_t left = due - now_ns(); left > 0; left = due - now_ns()) {
     rd_kafka_poll(rk, 0);
@@ -129,20 +145,24 @@ static void wait_until_due(rd_kafka_t* rk, int64_t due) {
   }
 }
 
+static volatile sig_atomic_t stopping;
+
+static void on_stop(int number) {
+  (void)number;
+  stopping = 1;
+}
+
 static int produce(const char* brokers, const char* topic, long records, long bytes, long rate, int n,
                    char** settings) {
   rd_kafka_t* rk = client(RD_KAFKA_PRODUCER, brokers, n, settings);
   rd_kafka_topic_t* handle = rd_kafka_topic_new(rk, topic, NULL);
   char* pool = malloc((size_t)bytes + 4096);
   fill(pool, (size_t)bytes + 4096);
-  const struct rd_kafka_metadata* metadata = NULL;  // connected before the clock starts
-  if (rd_kafka_metadata(rk, 0, handle, &metadata, 30000)) die("metadata", "no answer within 30 s");
-  const int partitions = metadata->topics[0].partition_cnt;
-  rd_kafka_metadata_destroy(metadata);
-  if (partitions < 1) die("metadata", "the topic has no partitions");
+  const int partitions = partitions_of(rk, handle);  // connected before the clock starts
 
+  signal(SIGTERM, on_stop);
   const int64_t start = now_ns();
-  for (long i = 0; i < records; ++i) {
+  for (long i = 0; i < records && !stopping; ++i) {
     int64_t due = now_ns();
     if (rate > 0) {
       due = start + (int64_t)((double)i * 1e9 / (double)rate);
@@ -169,19 +189,34 @@ static int produce(const char* brokers, const char* topic, long records, long by
   rd_kafka_topic_destroy(handle);
   rd_kafka_destroy(rk);
   free(pool);
-  return failed || delivered != (uint64_t)records;
+  return failed || (!stopping && delivered != (uint64_t)records);
+}
+
+// All partitions from their start.
+static rd_kafka_queue_t* read_all(rd_kafka_t* rk, const char* topic) {
+  rd_kafka_topic_t* handle = rd_kafka_topic_new(rk, topic, NULL);
+  const int partitions = partitions_of(rk, handle);
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(rk);
+  for (int p = 0; p < partitions; ++p) {
+    if (rd_kafka_consume_start_queue(handle, p, RD_KAFKA_OFFSET_BEGINNING, queue)) die("consume", "start failed");
+  }
+  return queue;
+}
+
+static rd_kafka_queue_t* read_as_group(rd_kafka_t* rk, const char* topic) {
+  rd_kafka_topic_partition_list_t* topics = rd_kafka_topic_partition_list_new(1);
+  rd_kafka_topic_partition_list_add(topics, topic, RD_KAFKA_PARTITION_UA);
+  rd_kafka_poll_set_consumer(rk);
+  if (rd_kafka_subscribe(rk, topics)) die("consume", "subscribe failed");
+  return rd_kafka_queue_get_consumer(rk);
 }
 
 static int consume(const char* brokers, const char* topic, long records, int n, char** settings) {
+  int grouped = 0;
+  for (int i = 0; i < n; ++i) grouped |= strncmp(settings[i], "group.id=", 9) == 0;
   rd_kafka_t* rk = client(RD_KAFKA_CONSUMER, brokers, n, settings);
-  rd_kafka_topic_t* handle = rd_kafka_topic_new(rk, topic, NULL);
-  const struct rd_kafka_metadata* metadata = NULL;
-  if (rd_kafka_metadata(rk, 0, handle, &metadata, 30000)) die("metadata", "no answer within 30 s");
-  rd_kafka_queue_t* queue = rd_kafka_queue_new(rk);
   const int64_t start = now_ns();
-  for (int p = 0; p < metadata->topics[0].partition_cnt; ++p) {
-    if (rd_kafka_consume_start_queue(handle, p, RD_KAFKA_OFFSET_BEGINNING, queue)) die("consume", "start failed");
-  }
+  rd_kafka_queue_t* queue = grouped ? read_as_group(rk, topic) : read_all(rk, topic);
   long seen = 0;
   uint64_t bytes = 0;
   rd_kafka_message_t* batch[1000];
