@@ -9,8 +9,9 @@ UNITY ?= ON
 NINJA = CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) cmake --build
 SETUP = ./tools/setup
 
-.PHONY: help build demo test unit integration check fmt fmt-check tidy clang-tidy fuzz sim sim-scenarios sim-mutants bench bench-quick bench-cluster \
-        test-cluster test-debezium test-minio s3-server soak spec setup clean
+.PHONY: help build demo test unit integration check fmt fmt-check tidy clang-tidy fuzz setup clean \
+        sim sim-run sim-scenarios sim-mutants spec soak bench bench-quick bench-cluster \
+        test-cluster test-debezium test-minio s3-server
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -66,22 +67,18 @@ fuzz:  ## every decoder with libFuzzer, SECONDS_EACH=30 (build 5 min, then 30 s 
 	@$(MAKE) --no-print-directory build/fuzz/build.ninja
 	@./tools/fuzz $(SECONDS_EACH) $(TARGETS)
 
-sim:  ## the simulation, SEEDS=1000 of them, twice each (2 min for 1000 after the build)
+sim-run:
 	@$(SETUP) build
 	@$(MAKE) --no-print-directory build/release/build.ninja
 	@$(NINJA) build/release --target sim_run
+
+sim: sim-run  ## the simulation, SEEDS=1000 of them, twice each (2 min for 1000 after the build)
 	@build/release/sim_run --seeds $(SEEDS)
 
-sim-scenarios:  ## the simulation's scripted stories, SEEDS=1000 of each
-	@$(SETUP) build
-	@$(MAKE) --no-print-directory build/release/build.ninja
-	@$(NINJA) build/release --target sim_run
+sim-scenarios: sim-run  ## the simulation's scripted stories, SEEDS=1000 of each
 	@build/release/sim_run --scenario all --seeds $(SEEDS)
 
-sim-mutants:  ## broken variants of the protocol: each must be caught within a stated number of seeds (1 min)
-	@$(SETUP) build
-	@$(MAKE) --no-print-directory build/release/build.ninja
-	@$(NINJA) build/release --target sim_run
+sim-mutants: sim-run  ## broken variants of the protocol: each must be caught within a stated number of seeds (1 min)
 	@build/release/sim_run --mutants
 
 bench: build  ## beside Apache Kafka, Debezium and Postgres on this machine (45 min)
