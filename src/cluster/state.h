@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -79,6 +80,15 @@ struct PartitionState {
 
   bool led_by(const WalId& wal) const {
     return leader_broker == wal.broker_id && leader_incarnation == wal.incarnation;
+  }
+  // Extents hold every offset from `base` on, below `end`.
+  bool holds(std::int64_t base, std::int64_t end) const {
+    while (base < end) {
+      const auto after = extents.upper_bound(base);
+      if (after == extents.begin() || std::prev(after)->second.extent.end_offset <= base) return false;
+      base = std::prev(after)->second.extent.end_offset;
+    }
+    return true;
   }
   // All below is in objects, with the producers' state.
   std::int64_t registered_end() const { return state ? state->end_offset : 0; }

@@ -81,11 +81,16 @@ Result<void> MetadataApplier::add_extent(const Upload& r, ObjectState& object, c
   return {};
 }
 
-// Rule 8: slots of different WALs hold a partition's batches when it moved. The one who compacts later ones must have
-// built on the producers' state as of all earlier ones.
+// Rule 36: slots of different WALs hold a partition's batches when it moved. The one who compacts later ones must have
+// built on the producers' state as of all earlier ones, and may leave out nothing that can still be read.
 Result<void> MetadataApplier::check_order(const Upload& r, const StateExtent& state) {
   const PartitionState* partition = find_partition(state.partition);
-  if (!partition || partition->registered_end() == state.follows) return {};
+  if (!partition) return {};
+  if (!partition->holds(std::max(state.follows, partition->log_start_offset), state.end_offset)) {
+    return refuse(Code::kInvalid, "object {} leaves a hole in partition {}-{} between offsets {} and {}", r.key,
+                  state.partition.topic_id.to_string(), state.partition.partition, state.follows, state.end_offset);
+  }
+  if (partition->registered_end() == state.follows) return {};
   return refuse(Code::kInvalid, "object {}: partition {}-{} is registered up to {}, not {}", r.key,
                 state.partition.topic_id.to_string(), state.partition.partition, partition->registered_end(),
                 state.follows);

@@ -32,16 +32,6 @@ bool within(const Ranges& joined, std::int64_t base, std::int64_t end) {
   return after != joined.begin() && std::prev(after)->second >= end;
 }
 
-template <class Extents>
-bool held(const Extents& extents, std::int64_t base, std::int64_t end) {
-  while (base < end) {
-    const auto after = extents.upper_bound(base);
-    if (after == extents.begin() || std::prev(after)->second.extent.end_offset <= base) return false;
-    base = std::prev(after)->second.extent.end_offset;
-  }
-  return true;
-}
-
 std::string partition_name(const PartitionId& id) {
   return fmt::format("{}-{}", id.topic_id.to_string(), id.partition);
 }
@@ -128,7 +118,7 @@ Result<void> MetadataApplier::check_covered(const RewriteObjectsRecord& r, const
   for (const auto& [id, parts] : taken) {
     const PartitionState& partition = *find_partition(id);
     for (const auto& [base, end] : parts.ranges) {
-      if (!held(partition.extents, std::max(base, partition.log_start_offset), end)) {
+      if (!partition.holds(std::max(base, partition.log_start_offset), end)) {
         return refuse(Code::kInvalid, "partition {} would lose some of the offsets [{}, {})", partition_name(id), base,
                       end);
       }

@@ -296,6 +296,9 @@ TEST(MetadataState, past_leaderships_last_until_their_batches_are_registered_in_
   log.must(log.with_state("half", 0, 6, 1));
   EXPECT_EQ(log.state.partition(kP0)->past.size(), 1u);
   EXPECT_EQ(log.refusal(log.with_state("again", 0, 10, 2)), Code::kInvalid);
+  auto hole = log.with_state("hole", 6, 10, 2);
+  hole.extents = {extent(kP0, 6, 8), extent(kP0, 9, 10)};
+  EXPECT_EQ(log.refusal(hole), Code::kInvalid) << "offset 8 would be nowhere";
   log.must(log.with_state("rest", 6, 10, 2));
   EXPECT_TRUE(log.state.partition(kP0)->past.empty());
   log.must(later);
@@ -393,7 +396,9 @@ class Author {
     if (random_->below(2) == 0) {
       const PartitionId p = partition();
       const PartitionState* s = state.partition(p);
-      r.states.push_back({p, offset(), 0, 1, s ? s->registered_end() : 0});
+      const std::int64_t follows = s ? s->registered_end() : 0, end = follows + number(6);
+      if (random_->below(4) > 0) r.extents = {{p, follows, end, 0, 1, 0}};  // else with a hole
+      r.states.push_back({p, end, 0, 1, follows});
     }
     return r;
   }
