@@ -22,6 +22,8 @@ std::string command_of(const Campaign& campaign) {
   std::string command = "sim_run";
   if (campaign.run.brokers > 0 && campaign.run.scenario.empty())
     command += fmt::format(" --brokers {}", campaign.run.brokers);
+  constexpr const char* kMixes[] = {"", " --wal bucket", " --wal disk", " --wal mixed"};
+  command += kMixes[static_cast<std::size_t>(campaign.run.wal)];
   if (campaign.run.variant.name != "none") command += " --variant " + campaign.run.variant.name;
   if (!campaign.run.scenario.empty()) command += " --scenario " + campaign.run.scenario;
   return command;

@@ -7,6 +7,7 @@ constexpr Duration kPauseMax = 40s;
 constexpr Duration kCutMax = 15s;
 constexpr Duration kDownMax = 60s;
 constexpr Duration kStoreStormMax = 10s;
+constexpr Duration kDiskTroubleMax = 15s;
 
 void draw_bucket_faults(Stage& stage) {
   World& world = stage.world;
@@ -35,6 +36,11 @@ void draw_fleet(Stage& stage, int brokers) {
   options.crashes = world.chance(options.brokers == 1 ? 90 : 60);
   options.drift_ppm_max = world.chance(30) ? 50'000 : 0;
   options.wall_skew_max = world.chance(50) ? std::chrono::hours(1) : 0h;
+  options.power_fails = world.chance(50);
+  const Duration slowest = Duration(1ms * world.below(8));
+  for (std::int32_t id = 1; id <= options.brokers; ++id) {
+    if (auto* volume = stage.fleet.volume(id)) volume->options().latency_max = slowest;
+  }
 }
 
 Task<void> heal_later(Stage& stage, Machine one, Machine other, Duration after) {
@@ -61,6 +67,33 @@ Task<void> hold_down(Stage& stage, std::int32_t broker, Duration lasts) {
   if (const auto node = stage.fleet.broker(broker)) stage.fleet.kill(*node);
   co_await stage.wait(lasts);
   stage.fleet.release(broker);
+}
+
+Task<void> restore_disk(Stage& stage, disk::SimVolume& volume, disk::SimDiskOptions before, Duration after) {
+  co_await stage.wait(after);
+  if (stage.clients.storming()) volume.options() = before;
+}
+
+void hurt_disk(Stage& stage, Node& node) {
+  auto* volume = node.options.volume;
+  if (!volume) return;
+  const auto before = volume->options();
+  const auto kind = stage.world.below(4);
+  if (kind == 0) volume->fail_next_sync();
+  if (kind == 1) volume->die_at_step(1 + stage.world.below(6));
+  if (kind == 2) volume->options().capacity = volume->bytes();
+  if (kind == 3) volume->options().latency_max = stage.world.up_to(2s);
+  const Duration lasts = stage.world.up_to(kDiskTroubleMax);
+  if (kind >= 2) spawn_on(stage.world.main().executor(), restore_disk(stage, *volume, before, lasts));
+}
+
+// Its host is taken for dead, and is not.
+void move_volume(Stage& stage, Node& node) {
+  if (!node.options.volume || node.options.takes_volume) return;
+  const auto way = stage.world.below(3);
+  if (way == 0) stage.world.pause(*node.place, stage.world.up_to(kPauseMax));
+  if (way == 1) cut(stage, node.machine, kBucket, kCutMax);
+  stage.fleet.move_volume(node.options.broker_id);
 }
 
 void pause(Stage& stage, Node& node) { stage.world.pause(*node.place, stage.world.up_to(kPauseMax)); }
@@ -102,14 +135,16 @@ void hurt(Stage& stage, const std::shared_ptr<Node>& node, bool Weather::* kind)
   if (kind == &Weather::leaves) node->leave(stage.world.up_to(20s));
   if (kind == &Weather::mass_kills) stage.fleet.kill_all();
   if (kind == &Weather::store_storms) spawn_on(executor, store_storm(stage, stage.world.up_to(kStoreStormMax)));
+  if (kind == &Weather::disk_faults) hurt_disk(stage, *node);
+  if (kind == &Weather::volume_moves) move_volume(stage, *node);
   if (kind == &Weather::long_downs)
     spawn_on(executor, hold_down(stage, node->options.broker_id, stage.world.up_to(kDownMax)));
 }
 
-constexpr bool Weather::* kKinds[] = {&Weather::pauses,     &Weather::clock_jumps,  &Weather::bucket_cuts,
-                                      &Weather::link_cuts,  &Weather::client_cuts,  &Weather::twins,
-                                      &Weather::mass_kills, &Weather::store_storms, &Weather::long_downs,
-                                      &Weather::moves,      &Weather::leaves};
+constexpr bool Weather::* kKinds[] = {
+    &Weather::pauses, &Weather::clock_jumps, &Weather::bucket_cuts,  &Weather::link_cuts,  &Weather::client_cuts,
+    &Weather::twins,  &Weather::mass_kills,  &Weather::store_storms, &Weather::long_downs, &Weather::moves,
+    &Weather::leaves, &Weather::disk_faults, &Weather::volume_moves};
 
 }  // namespace
 
@@ -127,6 +162,9 @@ Weather draw_weather(Stage& stage, int brokers) {
   weather.between_faults = Duration(1s * (2 + world.below(8)));
   for (auto kind : kKinds) weather.*kind = world.chance(alone ? 15 : 30);
   weather.moves |= !alone && world.chance(50);
+  const bool disks = stage.fleet.any_disk();
+  weather.disk_faults &= disks;
+  weather.volume_moves &= disks;
   return weather;
 }
 

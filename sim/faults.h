@@ -20,6 +20,8 @@ struct Weather {
   bool store_storms = false;     // the bucket refuses most requests for a while (503)
   bool moves = false;            // partitions are moved to other brokers, some at once
   bool leaves = false;           // a broker drains, ends in good order, and comes back
+  bool disk_faults = false;      // a sync fails, a disk is full or slow for a while, power is lost in a write
+  bool volume_moves = false;     // a broker is paused and started on another host, on its volume
   bool long_downs = false;       // a broker stays away for up to a minute
 };
 

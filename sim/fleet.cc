@@ -6,6 +6,7 @@ namespace millrace::sim {
 namespace {
 
 constexpr Machine kTwinMachines = 100;
+constexpr std::int32_t kBrokersMax = 9;
 
 }  // namespace
 
@@ -32,12 +33,42 @@ cluster::ClusterOptions Fleet::cluster_options() {
   cluster::ClusterOptions options;
   options.snapshot_after_entries = 20;
   options.balance = world_.chance(50);
+  options.lease_sabotage = variant_.lease;
   return options;
 }
 
-std::shared_ptr<Node> Fleet::start(std::int32_t broker_id, bool twin) {
+void Fleet::choose_wals(WalMix mix) {
+  if (mix == WalMix::kBySeed) {
+    constexpr WalMix kMixes[] = {WalMix::kBucket, WalMix::kBucket, WalMix::kDisk, WalMix::kMixed};
+    mix = kMixes[world_.below(4)];
+  }
+  for (std::int32_t id = 1; id <= kBrokersMax; ++id) {
+    const bool on_disk = mix == WalMix::kDisk || (mix == WalMix::kMixed && world_.chance(50));
+    if (on_disk) volumes_[id] = std::make_unique<disk::SimVolume>(world_.random());
+  }
+}
+
+disk::SimVolume* Fleet::volume(std::int32_t broker_id) const {
+  const auto found = volumes_.find(broker_id);
+  return found == volumes_.end() ? nullptr : found->second.get();
+}
+
+// The kernel of a host lets go of what a dead process held.
+void Fleet::bury_holders() {
+  for (const auto& node : all_) {
+    if (node->dead() && node->volume_session != 0) node->let_go_of_volume(options_.power_fails && world_.chance(50));
+  }
+}
+
+std::shared_ptr<Node> Fleet::start(std::int32_t broker_id, Kind kind) {
+  const bool twin = kind != Kind::kSupervised;
+  bury_holders();
   NodeOptions options;
   options.broker_id = broker_id;
+  // A twin that nobody should start finds no disk on its host.
+  if (kind != Kind::kTwin) options.volume = volume(broker_id);
+  options.takes_volume = kind == Kind::kTwinWithVolume;
+  options.disk_sabotage = variant_.disk;
   options.machine = twin ? broker_id + kTwinMachines : broker_id;
   options.port = static_cast<std::uint16_t>(twin ? 9193 + twins_.size() : 9092);
   options.with_peers = options_.brokers > 1 || world_.below(2) == 0;
@@ -56,7 +87,8 @@ std::shared_ptr<Node> Fleet::start(std::int32_t broker_id, bool twin) {
   // Between two handlers, early or late: while it recovers, commits, compacts or serves.
   if (options_.crashes) node->place->die_at = 1 + (world_.below(3) == 0 ? world_.below(400) : world_.below(8'000));
   all_.push_back(node);
-  world_.trace("start", fmt::format("{}:{} #{}", node->host, node->port, all_.size()));
+  world_.trace("start",
+               fmt::format("{}:{} #{}{}", node->host, node->port, all_.size(), node->options.volume ? " on disk" : ""));
   network_.listen(node);
   node->start();
   return node;
@@ -69,7 +101,7 @@ void Fleet::begin() {
 Task<void> Fleet::supervise(std::int32_t broker_id) {
   Clock& clock = world_.main().clock;
   while (!ended_) {
-    const auto node = start(broker_id, false);
+    const auto node = start(broker_id, Kind::kSupervised);
     brokers_[broker_id] = node;
     while (!node->dead() && !node->over && !ended_) co_await sleep_for(clock, 100ms);
     if (ended_) co_return;
@@ -95,12 +127,19 @@ void Fleet::look_at_error(const Node& node) {
 void Fleet::calm_down() {
   options_.crashes = false;
   options_.restart_max = 1s;
+  options_.power_fails = false;
+  for (auto& [id, volume] : volumes_) volume->options() = {};
   for (auto& [id, held] : held_down_) held = false;
   for (const auto& node : alive()) node->place->die_at = ~std::uint64_t{0};
 }
 
 std::shared_ptr<Node> Fleet::start_twin(std::int32_t broker_id) {
-  twins_.push_back(start(broker_id, true));
+  twins_.push_back(start(broker_id, Kind::kTwin));
+  return twins_.back();
+}
+
+std::shared_ptr<Node> Fleet::move_volume(std::int32_t broker_id) {
+  twins_.push_back(start(broker_id, Kind::kTwinWithVolume));
   return twins_.back();
 }
 

@@ -19,7 +19,8 @@ struct FleetOptions {
   Duration restart_max = 3s;  // until a successor is started
   std::int64_t drift_ppm_max = 0;
   Duration wall_skew_max{0};
-  bool may_refuse = false;  // to open, over what it finds in the bucket
+  bool may_refuse = false;   // to open, over what it finds in the bucket
+  bool power_fails = false;  // some of those that die take what their disk was not told to keep with them
 };
 
 class Fleet {
@@ -36,6 +37,14 @@ class Fleet {
   void end() { ended_ = true; }
 
   std::shared_ptr<Node> start_twin(std::int32_t broker_id);
+  // For every broker from now on. By seed: bucket in half of all cases.
+  void choose_wals(WalMix mix);
+  // Of the brokers that there are.
+  bool any_disk() const { return !volumes_.empty() && volumes_.begin()->first <= options_.brokers; }
+  // Null: its WAL is in the bucket.
+  disk::SimVolume* volume(std::int32_t broker_id) const;
+  // The broker is started on another host, on its volume, whoever holds that.
+  std::shared_ptr<Node> move_volume(std::int32_t broker_id);
   void kill(Node& node);
   void kill_all();
   void kill_twins();
@@ -51,7 +60,9 @@ class Fleet {
   std::uint64_t crashes() const { return crashes_; }
 
  private:
-  std::shared_ptr<Node> start(std::int32_t broker_id, bool twin);
+  enum class Kind { kSupervised, kTwin, kTwinWithVolume };
+  std::shared_ptr<Node> start(std::int32_t broker_id, Kind kind);
+  void bury_holders();
   storage::EngineOptions engine_options();
   cluster::ClusterOptions cluster_options();
   Task<void> supervise(std::int32_t broker_id);
@@ -67,7 +78,8 @@ class Fleet {
   std::map<std::int32_t, std::shared_ptr<Node>> brokers_;
   std::map<std::int32_t, bool> held_down_;
   std::vector<std::shared_ptr<Node>> twins_;
-  std::vector<std::shared_ptr<Node>> all_;  // a killed one is not destroyed
+  std::vector<std::shared_ptr<Node>> all_;                            // a killed one is not destroyed
+  std::map<std::int32_t, std::unique_ptr<disk::SimVolume>> volumes_;  // of those with a disk WAL
   std::uint64_t crashes_ = 0;
 };
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <map>
 
 #include "sim/run.h"
 #include "sim/scenarios.h"
@@ -10,6 +11,7 @@ using millrace::sim::all_scenarios;
 using millrace::sim::all_variants;
 using millrace::sim::Campaign;
 using millrace::sim::Expect;
+using millrace::sim::WalMix;
 
 namespace {
 
@@ -68,6 +70,11 @@ int main(int argc, char** argv) {
   app.add_option("--variant", variant, "none, or a safeguard to break (--mutants names them)")->capture_default_str();
   std::string scenario;
   app.add_option("--scenario", scenario, "One of the scripted stories instead of the random one; all: each of them");
+  const std::map<std::string, WalMix> mixes{
+      {"seed", WalMix::kBySeed}, {"bucket", WalMix::kBucket}, {"disk", WalMix::kDisk}, {"mixed", WalMix::kMixed}};
+  app.add_option("--wal", campaign.run.wal,
+                 "Where brokers keep their WALs: bucket, disk, mixed; seed: the seed decides")
+      ->transform(CLI::CheckedTransformer(mixes, CLI::ignore_case));
   app.add_flag("--mutants", mutants, "Show that each broken variant is caught within the seeds it is given");
   app.add_flag("--verbose", campaign.verbose, "One line for each seed");
   app.add_flag("--log", campaign.run.log, "Every event with its virtual time, and what the brokers log, to stderr");

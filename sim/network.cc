@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/node.h"
 
 namespace millrace::sim {
@@ -23,6 +25,12 @@ void Network::killed(Machine machine) {
 void Network::cut_both(Machine one, Machine other) {
   cut(one, other);
   cut(other, one);
+}
+
+bool Network::troubles(Machine machine) const {
+  return deaf(machine) || std::any_of(cuts_.begin(), cuts_.end(), [machine](const auto& cut) {
+           return cut.first == machine || cut.second == machine;
+         });
 }
 
 void Network::heal(Machine one, Machine other) {

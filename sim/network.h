@@ -71,6 +71,8 @@ class Network {
   void deafen(Machine machine) { deaf_.insert(machine); }
   void undeafen(Machine machine) { deaf_.erase(machine); }
   bool deaf(Machine machine) const { return deaf_.contains(machine); }
+  // Something does not reach it, or comes from it.
+  bool troubles(Machine machine) const;
   bool passes(Machine from, Machine to) const { return !cuts_.contains({from, to}); }
   Trip trip(Machine from, Machine to);
 

@@ -68,9 +68,11 @@ Node::Node(World& world, Network& network, object::Store& bucket, NodeOptions no
       host(fmt::format("broker-{}", options.broker_id)),
       port(options.port),
       place(world.new_place()),
-      bridge(world, network, machine, bucket),
       peers(world, network, place->clock, machine),
-      random(make_seeded_random(world.random().next())) {
+      random(make_seeded_random(world.random().next())),
+      world_(world),
+      network_(network),
+      bucket_(bucket) {
   options.cluster.broker_id = options.broker_id;
   options.cluster.advertised_host = host;
   options.cluster.advertised_port = port;
@@ -108,22 +110,53 @@ void Node::fail_to_open(Error why) {
   over = true;
 }
 
+bool Node::paused() const { return place->clock.paused_until > world_.now(); }
+
+void Node::let_go_of_volume(bool power_lost) {
+  if (volume_session == 0) return;
+  options.volume->detach(std::exchange(volume_session, 0), power_lost);
+}
+
+Result<std::unique_ptr<disk::WalDisk>> Node::take_volume() {
+  std::unique_ptr<disk::WalDisk> disk;
+  if (!options.volume) return disk;
+  const std::string where = fmt::format("host-{}:/wal", machine);
+  if (options.takes_volume) {
+    disk = options.volume->attach_elsewhere(place->clock, where);
+  } else {
+    TRY(disk, options.volume->attach(place->clock, where));
+  }
+  volume_session = options.volume->session();
+  return disk;
+}
+
+// As the program does it (app/log_stack.cc).
+Task<Result<void>> Node::open_log() {
+  const auto executor = place->executor();
+  CO_TRY(auto disk, take_volume());
+  auto bridge = std::make_unique<Bridge>(world_, network_, machine, bucket_);
+  disk::WalStoreOptions wal;
+  wal.segment_bytes = 64 << 10;
+  wal.spares_max = 2;
+  wal.sabotage = options.disk_sabotage;
+  wal.still_held = [this] { return cluster->hold_wal(); };
+  CO_TRY(store, co_await disk::open_wal_store(executor, place->clock, *random, metrics, std::move(bridge),
+                                              std::move(disk), std::move(wal)));
+  options.cluster.wal_kind = options.volume ? cluster::WalKind::kDisk : cluster::WalKind::kBucket;
+  options.cluster.wal_ended_here = [this](cluster::WalId id) { return store->ended_here(id); };
+  CO_TRY(cluster, co_await cluster::open_cluster(executor, place->clock, *random, *store, metrics, options.cluster,
+                                                 options.with_peers ? &peers : nullptr));
+  CO_TRY(engine,
+         co_await storage::open_engine(executor, place->clock, *random, *store, *cluster, metrics, options.engine));
+  co_return Result<void>();
+}
+
 Task<void> Node::boot(Node& node) {
-  const auto executor = node.place->executor();
-  auto opened = co_await cluster::open_cluster(executor, node.place->clock, *node.random, node.bridge, node.metrics,
-                                               node.options.cluster, node.options.with_peers ? &node.peers : nullptr);
+  const Result<void> opened = co_await node.open_log();
   if (!opened) {
     node.fail_to_open(opened.error());
     co_return;
   }
-  node.cluster = std::move(*opened);
-  auto engine = co_await storage::open_engine(executor, node.place->clock, *node.random, node.bridge, *node.cluster,
-                                              node.metrics, node.options.engine);
-  if (!engine) {
-    node.fail_to_open(engine.error());
-    co_return;
-  }
-  node.engine = std::move(*engine);
   node.open = true;
   co_await node.engine->fenced().wait();
   node.open = false;

@@ -5,6 +5,8 @@
 #include <memory>
 
 #include "cluster/api.h"
+#include "disk/sim_disk.h"
+#include "disk/wal_store.h"
 #include "object/store.h"
 #include "sim/network.h"
 #include "sim/world.h"
@@ -46,6 +48,9 @@ struct NodeOptions {
   bool listens_early = false;  // answers peers before its log is open
   cluster::ClusterOptions cluster;
   storage::EngineOptions engine;
+  disk::SimVolume* volume = nullptr;  // of its WAL; none: the bucket
+  bool takes_volume = false;          // although another host holds it
+  disk::Sabotage disk_sabotage = disk::Sabotage::kNone;
 };
 
 struct Node {
@@ -57,6 +62,9 @@ struct Node {
   // Asks its cluster to commit something.
   void commit(std::vector<cluster::Record> records);
   bool dead() const { return place->clock.dead; }
+  bool paused() const;
+  // Its process is gone, and with it its lock on the volume; or its host lost power.
+  void let_go_of_volume(bool power_lost);
   bool listens() const { return !dead() && cluster && (open || over || options.listens_early); }
 
   NodeOptions options;
@@ -64,10 +72,11 @@ struct Node {
   std::string host;
   std::uint16_t port;
   std::shared_ptr<Place> place;
-  Bridge bridge;
   SimPeers peers;
   std::unique_ptr<Random> random;
   Metrics metrics;
+  std::uint64_t volume_session = 0;  // 0: holds none
+  std::unique_ptr<disk::WalStore> store;
   std::unique_ptr<cluster::Cluster> cluster;
   std::unique_ptr<storage::Engine> engine;
   bool open = false;
@@ -77,9 +86,15 @@ struct Node {
 
  private:
   static Task<void> boot(Node& node);
+  Task<Result<void>> open_log();
+  Result<std::unique_ptr<disk::WalDisk>> take_volume();
   static Task<void> go(Node& node, Duration patience);
   static Task<void> ask(Node& node, std::vector<cluster::Record> records);
   void fail_to_open(Error why);
+
+  World& world_;
+  Network& network_;
+  object::Store& bucket_;
 };
 
 }  // namespace millrace::sim

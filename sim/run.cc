@@ -50,7 +50,9 @@ RunReport report_of(Stage& stage) {
 RunReport run_seed(std::uint64_t seed, const RunOptions& options) {
   // Never destroyed: see World::kill.
   static std::vector<Stage*> kept;
-  auto* stage = new Stage(seed, options.variant);
+  const Scenario* scenario = find_scenario(options.scenario);
+  const bool own = options.wal == WalMix::kBySeed && scenario;
+  auto* stage = new Stage(seed, options.variant, own ? scenario->wal : options.wal);
   kept.push_back(stage);
   stage->world.log_events(options.log);
   bool done = false;

@@ -24,7 +24,8 @@ struct RunOptions {
   Variant variant;
   std::string scenario;  // a name of scenarios.h, or nothing for the random story
   int brokers = 0;       // 0: the seed decides
-  bool log = false;      // what the brokers log, and each event of the simulation with its virtual time
+  WalMix wal = WalMix::kBySeed;
+  bool log = false;  // what the brokers log, and each event of the simulation with its virtual time
 };
 RunReport run_seed(std::uint64_t seed, const RunOptions& options);
 

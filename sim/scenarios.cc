@@ -300,6 +300,61 @@ Task<void> rolling_restart(Stage& stage) {
   }
 }
 
+// ---- disks ----
+
+// A volume is mounted on another host while its holder is suspended or cut off, and can still write to it.
+Task<void> moved_volume(Stage& stage) {
+  co_await stage.open(3, 3);
+  for (int round = 0; round < 3; ++round) {
+    const auto holder = co_await stage.some_leader();
+    if (!holder->options.volume) continue;
+    const auto way = stage.world.below(3);
+    if (way == 0) stage.world.pause(*holder->place, stage.world.up_to(25s));
+    if (way == 1) stage.network.cut_both(holder->machine, kBucket);
+    for (const auto& node : stage.fleet.alive()) {
+      if (way != 0 && node != holder) stage.network.cut_both(holder->machine, node->machine);
+    }
+    const auto taker = stage.fleet.move_volume(holder->options.broker_id);
+    co_await stage.wait(12s + stage.world.up_to(10s));
+    stage.network.heal_all();
+    co_await stage.wait(stage.world.up_to(5s));
+    stage.fleet.kill(*taker);
+    co_await stage.wait(3s);
+  }
+  co_await stage.expect_progress(2 * kFailover, "volumes were moved");
+}
+
+// Hosts lose power in the middle of writes, and disks report errors.
+Task<void> power_losses(Stage& stage) {
+  co_await stage.open(2, 3);
+  stage.fleet.options().power_fails = true;
+  for (int round = 0; round < 8; ++round) {
+    const auto leader = co_await stage.some_leader();
+    if (auto* volume = leader->options.volume) {
+      volume->options().latency_max = stage.world.up_to(20ms);
+      if (stage.world.chance(50)) volume->fail_next_sync();
+      if (stage.world.chance(30)) volume->die_at_step(1 + stage.world.below(8));
+    }
+    co_await stage.wait(stage.world.up_to(3s));
+    stage.fleet.kill(*leader);
+  }
+  co_await stage.expect_progress(kFailover, "power was lost");
+}
+
+// No room for another segment, for longer than a leader waits.
+Task<void> full_disks(Stage& stage) {
+  co_await stage.open(2, 3);
+  for (int round = 0; round < 3; ++round) {
+    const auto leader = co_await stage.some_leader();
+    auto* volume = leader->options.volume;
+    if (!volume) continue;
+    volume->options().capacity = volume->bytes();
+    co_await stage.wait(stage.world.up_to(20s));
+    volume->options().capacity = ~std::uint64_t{0};
+    co_await stage.expect_progress(kFailover, "a disk was full");
+  }
+}
+
 }  // namespace
 
 const std::vector<Scenario>& all_scenarios() {
@@ -324,6 +379,9 @@ const std::vector<Scenario>& all_scenarios() {
       {"same-name", "a topic is deleted and created again (T17)", same_name},
       {"compaction-races", "compaction beside reads, deletes and time queries (T18)", compaction_races},
       {"rolling-restart", "brokers leave in good order, one after the other", rolling_restart},
+      {"moved-volume", "a disk WAL is opened elsewhere while its holder lives", moved_volume, WalMix::kDisk},
+      {"power-losses", "hosts of disk WALs lose power, syncs fail", power_losses, WalMix::kDisk},
+      {"full-disks", "disks of WALs are full for a while", full_disks, WalMix::kDisk},
       {"forced-moves", "partitions leave a live, slow leader (T20)", forced_moves},
   };
   return scenarios;

@@ -13,6 +13,7 @@ struct Scenario {
   std::string name;
   std::string what;
   Task<void> (*story)(Stage& stage);
+  WalMix wal = WalMix::kBySeed;  // that it is about
 };
 
 const std::vector<Scenario>& all_scenarios();

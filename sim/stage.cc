@@ -9,7 +9,7 @@ constexpr Duration kRecoversWithin = 300s;
 
 }  // namespace
 
-Stage::Stage(std::uint64_t seed, Variant which)
+Stage::Stage(std::uint64_t seed, Variant which, WalMix wal)
     : variant(std::move(which)),
       world(seed),
       violations(world),
@@ -18,6 +18,7 @@ Stage::Stage(std::uint64_t seed, Variant which)
       network(world),
       fleet(world, network, bucket, violations, variant),
       clients(world, network, fleet, violations) {
+  fleet.choose_wals(wal == WalMix::kBySeed ? variant.wal : wal);
   bucket.set_hook([this](object::FaultyStore::Step step, std::string_view operation, std::string_view key) {
     world.trace(operation, key);
     world.trace(step == object::FaultyStore::Step::kBefore ? "before" : "after");
@@ -43,25 +44,38 @@ Task<void> Stage::open(int brokers, int topics) {
 Task<void> Stage::expect_progress(Duration within, const char* after) {
   std::vector<std::pair<Model, std::size_t>> before;
   for (const auto& model : clients.models()) before.emplace_back(model, model->acks());
-  const std::function<bool()> moved = [&before] {
-    return std::all_of(before.begin(), before.end(),
-                       [](const auto& one) { return one.first->gone || one.first->acks() > one.second; });
+  const std::function<bool()> moved = [this, &before] {
+    return std::all_of(before.begin(), before.end(), [this](const auto& one) {
+      return one.first->gone || one.first->acks() > one.second || waits_for_disk(*one.first);
+    });
   };
   const bool did = co_await until(moved, within);
   if (did) co_return;
   for (const auto& [model, acks] : before) {
-    if (model->gone || model->acks() > acks) continue;
+    if (model->gone || model->acks() > acks || waits_for_disk(*model)) continue;
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(within).count();
     violations.add(fmt::format("{}: nothing is acknowledged for {} s after {}", model->name(), seconds, after));
   }
 }
 
-std::shared_ptr<Node> Stage::leader_of(const PartitionModel& model) const {
+// Rule 21: nobody but a process of that broker, on its volume, goes on with what it led.
+bool Stage::waits_for_disk(const PartitionModel& model) const {
+  const auto* partition = newest_state_of(model);
+  if (!partition || !partition->leader_broker || !fleet.volume(*partition->leader_broker)) return false;
+  const auto node = fleet.broker(*partition->leader_broker);
+  return !node || !node->open || node->paused() || network.troubles(node->machine);
+}
+
+const cluster::PartitionState* Stage::newest_state_of(const PartitionModel& model) const {
   std::shared_ptr<Node> best;
   for (const auto& node : fleet.listening()) {
     if (!best || node->cluster->state().applied() > best->cluster->state().applied()) best = node;
   }
-  const auto* partition = best ? best->cluster->state().partition(model.id()) : nullptr;
+  return best ? best->cluster->state().partition(model.id()) : nullptr;
+}
+
+std::shared_ptr<Node> Stage::leader_of(const PartitionModel& model) const {
+  const auto* partition = newest_state_of(model);
   return partition && partition->leader_broker ? fleet.broker(*partition->leader_broker) : nullptr;
 }
 

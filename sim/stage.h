@@ -14,7 +14,8 @@
 namespace millrace::sim {
 
 struct Stage {
-  Stage(std::uint64_t seed, Variant variant);
+  // `wal`: by seed means as the variant wants it.
+  Stage(std::uint64_t seed, Variant variant, WalMix wal);
 
   Clock& clock() { return world.main().clock; }
   Task<void> wait(Duration duration) { return sleep_for(clock(), duration); }
@@ -22,6 +23,9 @@ struct Stage {
   Task<void> open(int brokers, int topics);
   // Within that time every partition acknowledges something new.
   Task<void> expect_progress(Duration within, const char* after);
+  // It has no leader until a broker with a disk WAL is well again.
+  bool waits_for_disk(const PartitionModel& model) const;
+  const cluster::PartitionState* newest_state_of(const PartitionModel& model) const;
   // Of a partition that has clients; null while nobody leads it.
   std::shared_ptr<Node> leader_of(const PartitionModel& model) const;
   // Of some partition; any process while there is none, as soon as there is one.

@@ -6,10 +6,20 @@
 #include <string>
 #include <vector>
 
+#include "cluster/api.h"
+#include "disk/wal_store.h"
 #include "sim/broken_store.h"
 #include "storage/api.h"
 
 namespace millrace::sim {
+
+// Where brokers keep their WALs.
+enum class WalMix {
+  kBySeed,
+  kBucket,
+  kDisk,
+  kMixed,  // each broker its own choice
+};
 
 enum class Expect { kHolds, kCaught };
 
@@ -20,7 +30,10 @@ struct Variant {
   std::uint64_t within = 0;  // so many seeds it must be caught, or hold
   storage::Sabotage sabotage = storage::Sabotage::kNone;
   StoreBreak store = StoreBreak::kNone;
-  int brokers = 0;       // that show it best; 0: the seed decides
+  cluster::LeaseSabotage lease = cluster::LeaseSabotage::kNone;
+  disk::Sabotage disk = disk::Sabotage::kNone;
+  int brokers = 0;  // that show it best; 0: the seed decides
+  WalMix wal = WalMix::kBucket;
   std::string scenario;  // that shows it best; none: the random story
   bool sound() const { return expect == Expect::kHolds; }
 };

@@ -112,6 +112,7 @@ Task<Result<void>> LogStack::start(const Config& config) {
   cluster_options.rack = config.get("broker.rack");
   cluster_options.wal_kind = wal_kind;
   cluster_options.broker_session_timeout = std::chrono::milliseconds(session_timeout);
+  cluster_options.wal_ended_here = [this](cluster::WalId id) { return store_->ended_here(id); };
   cluster_options.balance = balance == "true";
   cluster_options.broker_timeout = cluster_options.broker_session_timeout / 2;
   cluster_options.controller_timeout = cluster_options.broker_session_timeout / 3;
@@ -139,11 +140,7 @@ Task<Result<void>> LogStack::open_store(const Config& config, WalChoice choice) 
     auto probed = co_await probe_at_start(*bucket, loop_, random_);
     if (!probed) co_return fail(std::move(probed).error().with("bucket " + url));
   }
-  // Not yet a lease: a process that knows that it was fenced acknowledges nothing.
-  choice.options.still_held = [this]() -> Result<void> {
-    if (!cluster_ || !cluster_->fenced()) return {};
-    return fail(Code::kFenced, "this incarnation was fenced");
-  };
+  choice.options.still_held = [this] { return cluster_->hold_wal(); };
   CO_TRY(store_, co_await disk::open_wal_store(loop_.executor(), loop_.clock(), random_, metrics_, std::move(bucket),
                                                std::move(choice.disk), std::move(choice.options)));
   co_return Result<void>();

@@ -1,6 +1,7 @@
 #include "base/event_loop.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -15,12 +16,17 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr Duration kTimerMax = std::chrono::hours(24 * 365);
+
 class SystemClock final : public Clock {
  public:
   explicit SystemClock(asio::io_context& context) : context_(context) {}
 
+  // It runs through a suspend: leases are counted on it (docs/spec/rules.md 25).
   SteadyTime now() const override {
-    return SteadyTime(std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+    timespec at{};
+    ::clock_gettime(CLOCK_BOOTTIME, &at);
+    return SteadyTime(std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec));
   }
   std::int64_t wall_ms() const override { return wall_us() / 1000; }
   std::int64_t wall_us() const override {
@@ -30,9 +36,9 @@ class SystemClock final : public Clock {
 
   TimerId call_at(SteadyTime when, std::move_only_function<void()> action) override {
     const TimerId id = ++last_id_;
-    auto timer = std::make_unique<asio::steady_timer>(
-        context_, std::chrono::steady_clock::time_point(
-                      std::chrono::duration_cast<std::chrono::steady_clock::duration>(when.time_since_epoch())));
+    // Timers run on the kernel's other steady clock, which stands still in a suspend: they are late then, never early.
+    const Duration ahead = std::min<Duration>(when - now(), kTimerMax);
+    auto timer = std::make_unique<asio::steady_timer>(context_, std::chrono::steady_clock::now() + ahead);
     timer->async_wait([this, id, action = std::move(action)](const boost::system::error_code& error) mutable {
       if (error) return;  // cancelled: the entry is gone already
       if (timers_.erase(id) == 0) return;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,6 +31,17 @@
 
 namespace millrace::cluster {
 
+// For the simulation alone: breaks one safeguard of a disk WAL's lease, to show that its checkers see the difference.
+enum class LeaseSabotage {
+  kNone,
+  kNoRecheck,      // rule 25: acknowledges without a look at the lease
+  kFromReply,      // rule 25: counts from the answer
+  kWhileHeld,      // rule 26: fences without waiting
+  kNoFreshLease,   // rule 26: a new controller does not wait
+  kDeposedGrants,  // rule 27: grants without an entry of its own
+  kNoLock,         // rule 28: takes a WAL over without waiting, although it was held on another host
+};
+
 struct ClusterOptions {
   std::int32_t broker_id = 1;
   // What Metadata responses advertise.
@@ -45,6 +57,9 @@ struct ClusterOptions {
   Duration broker_timeout = 3s;
   // One that it has not heard for so long is fenced, and others lead its partitions (broker.session.timeout.ms).
   Duration broker_session_timeout = 6s;
+  // Rule 28: true when the process that held this WAL, a predecessor's on a disk, certainly ended: this one has the
+  // lock of its volume, on the same host. Empty: nobody knows.
+  std::function<Task<bool>(WalId)> wal_ended_here;
   // The controller moves partitions so that brokers carry alike (balancer.h).
   bool balance = true;
   // A commit whose outcome stays unknown this long ends the incarnation.
@@ -53,6 +68,7 @@ struct ClusterOptions {
   std::uint64_t snapshot_after_entries = 10'000;
   std::uint64_t snapshot_after_bytes = 64 << 20;
   std::uint64_t snapshot_at_stop_after_entries = 1'000;
+  LeaseSabotage lease_sabotage = LeaseSabotage::kNone;
 };
 
 class Cluster {
@@ -88,6 +104,11 @@ class Cluster {
   // WALs which this process shall read, seal and declare recovered: of its own previous incarnations, and, as the
   // controller, of brokers that are gone. Not those on a disk of another broker (rule 21).
   virtual std::vector<WalId> to_recover() const = 0;
+
+  // Rule 25, for a WAL on a disk, after each sync and before the ack: at once while this incarnation holds its lease
+  // (lease.h), else when it was granted anew. kFenced, or kTimeout after a while: acknowledge nothing more. A WAL in
+  // the bucket needs no lease.
+  virtual Task<Result<void>> hold_wal() = 0;
 
   // What the controller shall know of this broker, from its next poll on.
   virtual void report_load(BrokerLoad load) = 0;

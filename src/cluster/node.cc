@@ -31,9 +31,22 @@ ClusterNode::ClusterNode(Executor executor, Clock& clock, Random& random, object
 Task<Result<void>> ClusterNode::open() {
   CO_TRY_VOID(co_await log_.open());
   bool joined = false;
+  const SteadyTime predecessor_ends = clock_.now() + 2 * terms().whole();
   for (int attempt = 0; attempt < kJoinAttempts && !joined; ++attempt) {
-    CO_TRY(joined, co_await register_at_controller());
+    Result<bool> registered = co_await register_at_controller();
+    // Rule 26: the controller counts a predecessor's lease, and refuses until it is over.
+    if (!registered && registered.error().code() == Code::kExists && clock_.now() < predecessor_ends) {
+      --attempt;
+      co_await sleep_for(clock_, options_.controller_timeout / 4);
+      continue;
+    }
+    CO_TRY(joined, std::move(registered));
     if (joined) break;
+    if (clock_.now() < another_waits_until_) {
+      --attempt;
+      co_await sleep_for(clock_, options_.controller_timeout / 4);
+      continue;
+    }
     const bool others_hear = co_await another_hears_the_controller();
     if (others_hear) {
       co_await sleep_for(clock_, options_.controller_timeout / 4);
@@ -58,6 +71,7 @@ Task<Result<void>> ClusterNode::open() {
   scope_.spawn(snapshot_loop());
   scope_.spawn(control_loop());
   if (peers_) scope_.spawn(follow_loop());
+  if (on_disk()) scope_.spawn(lease_loop());
   co_return Result<void>();
 }
 
@@ -71,20 +85,41 @@ RegisterBrokerRecord ClusterNode::registration() {
 }
 
 // Election and registration in one entry: winning its number is the election, the number is the incarnation (rule 14).
+// In two, when the predecessor may hold a lease: a new controller counts it in full from its Claim (rule 26).
 Task<Result<void>> ClusterNode::claim_and_register() {
-  const LogSeq seq = log_.next();
   const std::uint64_t epoch = state().controller_epoch() + 1;
+  const Incarnation ended = co_await ended_predecessor();
+  const auto* before = predecessor_on_disk(options_.broker_id);
+  Writer candidate{.broker_id = options_.broker_id, .incarnation = {}, .controller_epoch = epoch};
   std::vector<Record> records;
   records.emplace_back(claim());
-  records.emplace_back(registration());
-  CO_TRY_VOID(log_.state().check(seq, records));
-  Writer candidate{.broker_id = options_.broker_id, .incarnation = {}, .controller_epoch = epoch};
-  CO_TRY(const MetadataLog::Append outcome, co_await log_.append(candidate, std::move(records)));
-  if (outcome == MetadataLog::Append::kCommitted) {
-    candidate.incarnation = state().brokers().at(options_.broker_id).current;
-    take_control(candidate);
+  if (before && before->current != ended) {
+    CO_TRY(const bool claimed, co_await append_as(candidate, std::move(records)));
+    if (!claimed) co_return Result<void>();
+    CO_TRY(const bool over, co_await wait_for_predecessor(epoch));
+    if (!over) {
+      // Whoever took the role counts in turn, and does not answer yet: two that take it from each other would never
+      // end.
+      another_waits_until_ = clock_.now() + terms().whole() + options_.controller_timeout;
+      co_return Result<void>();
+    }
+    records.clear();
   }
+  records.emplace_back(registration());
+  const SteadyTime sent = clock_.now();
+  CO_TRY(const bool registered, co_await append_as(candidate, std::move(records)));
+  if (!registered) co_return Result<void>();
+  candidate.incarnation = state().brokers().at(options_.broker_id).current;
+  take_control(candidate);
+  lease_from(sent);
   co_return Result<void>();
+}
+
+// False: another's entry is there.
+Task<Result<bool>> ClusterNode::append_as(Writer& candidate, std::vector<Record> records) {
+  CO_TRY_VOID(log_.state().check(log_.next(), records));
+  CO_TRY(const MetadataLog::Append outcome, co_await log_.append(candidate, std::move(records)));
+  co_return outcome == MetadataLog::Append::kCommitted;
 }
 
 ClaimRecord ClusterNode::claim() const {
@@ -119,14 +154,14 @@ Task<Result<LogSeq>> ClusterNode::commit(std::vector<Record> records) {
   co_return co_await done.wait();
 }
 
-Promise<Result<LogSeq>> ClusterNode::enqueue(std::vector<Record> records, bool as_controller) {
-  Pending pending{std::move(records), {}, as_controller};
+Promise<Result<LogSeq>> ClusterNode::enqueue(std::vector<Record> records, bool as_controller, Incarnation ended) {
+  Pending pending{std::move(records), {}, as_controller, ended};
   const Promise<Result<LogSeq>> done = pending.done;
   if (fenced_) {
     done.set(fail(*fenced_));
   } else if (stopping()) {
     done.set(fail(Code::kCancelled, "the cluster is stopping"));
-  } else if (pending.records.empty()) {
+  } else if (pending.records.empty() && !as_controller) {
     done.set(fail(Code::kInvalid, "an empty batch"));
   } else {
     queue_.push_back(std::move(pending));
@@ -179,7 +214,7 @@ Task<void> ClusterNode::commit_some() {
     log_lock_.unlock();
     co_return;
   }
-  std::vector<Pending> taken = take_batches();
+  std::vector<Pending> taken = refuse_early_fences(take_batches());
   std::vector<std::vector<Record>> batches;
   for (const auto& pending : taken) {
     batches.push_back(pending.records);
@@ -191,9 +226,11 @@ Task<void> ClusterNode::commit_some() {
     if (!verdicts[i]) metrics_.refusals.Increment();
     if (verdicts[i]) std::move(batches[i].begin(), batches[i].end(), std::back_inserter(accepted));
   }
+  // An entry without records proves that this is the controller (rule 27).
+  const bool proof = std::ranges::any_of(taken, [](const Pending& pending) { return pending.records.empty(); });
   Result<void> written;
   bool lost = false;
-  if (!accepted.empty()) written = co_await append(std::move(accepted), lost);
+  if (!accepted.empty() || proof) written = co_await append(std::move(accepted), lost);
   log_lock_.unlock();
   if (lost) {
     put_back(std::move(taken));  // not appended, and never will be: the new controller gets it
@@ -214,6 +251,7 @@ Task<void> ClusterNode::commit_some() {
 Task<Result<void>> ClusterNode::append(std::vector<Record> records, bool& lost) {
   const SteadyTime begin = clock_.now();
   append_begun_ = begin;
+  const std::uint64_t entry = ++appends_;
   Result<MetadataLog::Append> outcome = co_await log_.append(writer_, std::move(records));
   append_begun_.reset();
   if (!outcome) {
@@ -233,8 +271,11 @@ Task<Result<void>> ClusterNode::append(std::vector<Record> records, bool& lost) 
   metrics_.entries.Increment();
   metrics_.entry_bytes.Increment(static_cast<double>(log_.last_entry_bytes()));
   metrics_.commit_seconds.Observe(std::chrono::duration<double>(clock_.now() - begin).count());
+  last_append_ = begin;
+  grant_leases(entry);
   applied();
   if (fenced_) co_return fail(*fenced_);
+  lease_from(begin);
   co_return Result<void>();
 }
 
@@ -253,10 +294,13 @@ void ClusterNode::applied() {
   metrics_.applied.Set(static_cast<double>(state().applied().value()));
   metrics_.topics.Set(static_cast<double>(state().topic_ids().size()));
   metrics_.objects.Set(static_cast<double>(state().objects().size()));
-  const auto& broker = state().brokers().at(options_.broker_id);
-  const auto mine = broker.incarnations.find(writer_.incarnation);
-  if (mine == broker.incarnations.end() || mine->second.phase != IncarnationPhase::kLive) {
-    fence(Error(Code::kFenced, broker.current == writer_.incarnation
+  const auto broker = state().brokers().find(options_.broker_id);
+  if (broker == state().brokers().end()) {
+    fence(Error(Code::kFenced, fmt::format("the metadata does not know broker {} any more: it was unregistered, or the "
+                                           "bucket lost what it had taken",
+                                           options_.broker_id)));
+  } else if (!broker->second.is_live() || broker->second.current != writer_.incarnation) {
+    fence(Error(Code::kFenced, broker->second.current == writer_.incarnation
                                    ? "the controller fenced this broker"
                                    : fmt::format("another process registered node.id {}", options_.broker_id)));
   }

@@ -18,6 +18,7 @@
 
 #include "cluster/api.h"
 #include "cluster/balancer.h"
+#include "cluster/lease.h"
 #include "cluster/metadata_log.h"
 #include "cluster/metrics.h"
 #include "cluster/peer_codec.h"
@@ -69,6 +70,7 @@ class ClusterNode final : public Cluster {
   Task<Result<Slice>> answer_peer(Slice request) override;
   Task<ClusterDescription> describe() override;
   Task<Result<void>> prove_live() override;
+  Task<Result<void>> hold_wal() override;
   void report_load(BrokerLoad load) override { load_ = std::move(load); }
   void set_healthy(bool healthy) override;
   std::vector<WalId> to_recover() const override;
@@ -79,11 +81,13 @@ class ClusterNode final : public Cluster {
     std::vector<Record> records;
     Promise<Result<LogSeq>> done;
     bool as_controller = false;  // its own decision: void when it is none any more
+    Incarnation ended{};         // of a Register: the predecessor whose process ended (rule 28)
   };
 
   // node.cc: opening, committing as the controller, snapshots
-  Promise<Result<LogSeq>> enqueue(std::vector<Record> records, bool as_controller = false);
+  Promise<Result<LogSeq>> enqueue(std::vector<Record> records, bool as_controller = false, Incarnation ended = {});
   Task<Result<void>> claim_and_register();
+  Task<Result<bool>> append_as(Writer& candidate, std::vector<Record> records);
   ClaimRecord claim() const;
   void take_control(const Writer& writer);
   void lose_control();
@@ -128,6 +132,24 @@ class ClusterNode final : public Cluster {
   Task<void> claim_control();
   Task<Result<LogSeq>> outcome_for_peer(Promise<Result<LogSeq>> done);
 
+  // node_lease.cc: of disk WALs
+  bool on_disk() const { return options_.wal_kind == WalKind::kDisk; }
+  bool breaks(LeaseSabotage which) const { return options_.lease_sabotage == which; }
+  LeaseTerms terms() const { return lease_terms(options_.broker_session_timeout); }
+  GivenLease fresh_lease() const;
+  bool lease_may_be_held(const BrokerState& broker) const;
+  const BrokerState* predecessor_on_disk(std::int32_t broker_id) const;
+  Task<Incarnation> ended_predecessor();
+  Task<Result<bool>> wait_for_predecessor(std::uint64_t epoch);
+  Error predecessor_lives(const BrokerState& broker) const;
+  Result<void> may_fence(const Pending& pending) const;
+  std::vector<Pending> refuse_early_fences(std::vector<Pending> batches) const;
+  void grant_leases(std::uint64_t entry);
+  bool leases_wanted() const;
+  void hear_grant(std::uint64_t wish);
+  void lease_from(SteadyTime sent);
+  Task<void> lease_loop();
+
   // node_leave.cc
   std::size_t partitions_led() const;
   bool others_live() const;
@@ -142,7 +164,7 @@ class ClusterNode final : public Cluster {
   void fence_silent(std::vector<Record>& out) const;
   void greet_new_incarnations();
   bool serves_as_controller() const;
-  void hear_broker(const PeerPoll& poll);
+  bool hear_broker(const PeerPoll& poll);
   std::map<std::int32_t, BrokerLoad> loads() const;
   bool heard_within(const BrokerState& broker, Duration limit) const;
   std::vector<const BrokerState*> brokers_to_lead() const;
@@ -154,6 +176,7 @@ class ClusterNode final : public Cluster {
     LogSeq applied{};
     LogSeq told{};  // what the controller had applied when it answered last
     BrokerLoad load{};
+    GivenLease lease{};  // of a disk WAL
   };
 
   Clock& clock_;
@@ -167,6 +190,11 @@ class ClusterNode final : public Cluster {
   bool controls_ = false;
   SteadyTime controls_since_{};
   std::optional<SteadyTime> append_begun_;
+  std::uint64_t appends_ = 0;  // entries sent as the controller, numbered
+  SteadyTime last_append_{};   // when the newest one that is committed was sent
+  HeldLease lease_;            // of this incarnation's own WAL on a disk
+  Event lease_renewed_;
+  SteadyTime another_waits_until_{};  // it has claimed the role, and counts a lease before it registers
   bool healthy_ = true;
   BrokerLoad load_;
   Balancer balancer_;

@@ -25,12 +25,13 @@ Task<void> ClusterNode::control_loop() {
     last = clock_.now();
     greet_new_incarnations();
     std::vector<Record> records = serves_as_controller() ? decide() : std::vector<Record>();
-    if (!records.empty()) {
+    const bool decided = !records.empty();
+    if (decided || (serves_as_controller() && leases_wanted())) {
       const Promise<Result<LogSeq>> done = enqueue(std::move(records), true);
       const Result<LogSeq> committed = co_await done.wait();
       if (!committed && controls_ && !stopping())
         LOG_INFO("cluster.decision_refused", {"error", committed.error().message()});
-      if (committed) continue;
+      if (committed && decided) continue;
     }
     const SteadyTime next = clock_.now() + kControlInterval;
     co_await changed_.wait_until(clock_, next);
@@ -74,9 +75,10 @@ void ClusterNode::set_healthy(bool healthy) {
 }
 
 // A poll counts when the broker has read what it was told by then: one that cannot read the bucket is of no use.
-void ClusterNode::hear_broker(const PeerPoll& poll) {
+bool ClusterNode::hear_broker(const PeerPoll& poll) {
   const auto broker = state().brokers().find(poll.broker_id);
-  if (broker == state().brokers().end() || broker->second.current != poll.incarnation) return;
+  if (broker == state().brokers().end() || broker->second.current != poll.incarnation) return false;
+  greet_new_incarnations();
   auto& heard = heard_[poll.broker_id];
   const bool reads_on = heard.incarnation != poll.incarnation || poll.applied >= heard.told;
   heard.incarnation = poll.incarnation;
@@ -86,13 +88,14 @@ void ClusterNode::hear_broker(const PeerPoll& poll) {
     heard.when = clock_.now();
     heard.told = state().applied();
   }
+  return reads_on;
 }
 
 // Whoever registered, or is new to this controller, counts as heard just now.
 void ClusterNode::greet_new_incarnations() {
   for (const auto& [id, broker] : state().brokers()) {
     auto& heard = heard_[id];
-    if (heard.incarnation != broker.current) heard = {broker.current, clock_.now(), {}, {}, {}};
+    if (heard.incarnation != broker.current) heard = {broker.current, clock_.now(), {}, {}, {}, fresh_lease()};
   }
 }
 
@@ -106,6 +109,7 @@ bool ClusterNode::heard_within(const BrokerState& broker, Duration limit) const 
 void ClusterNode::fence_silent(std::vector<Record>& out) const {
   for (const auto& [id, broker] : state().brokers()) {
     if (!broker.is_live() || heard_within(broker, options_.broker_session_timeout)) continue;
+    if (lease_may_be_held(broker)) continue;
     LOG_WARN("cluster.broker_silent", {"broker", id}, {"incarnation", broker.current.value()});
     out.emplace_back(FenceRecord{id, broker.current});
   }

@@ -21,7 +21,10 @@ constexpr std::size_t kBatchesPerRequestMax = 1000;
 
 std::optional<ClusterNode::Endpoint> ClusterNode::controller() const {
   const auto broker = state().brokers().find(state().controller_id());
-  if (!peers_ || state().controller_id() == options_.broker_id || broker == state().brokers().end()) return {};
+  // Before this one has joined, its predecessor may be the controller, live, and hold a lease (rule 26).
+  const bool predecessor = writer_.incarnation.value() == 0 && predecessor_on_disk(options_.broker_id);
+  const bool own = state().controller_id() == options_.broker_id && !predecessor;
+  if (!peers_ || own || broker == state().brokers().end()) return {};
   Endpoint endpoint{broker->second.host, broker->second.port};
   // Its address is ours now: it cannot be there.
   if (endpoint.host == options_.advertised_host && endpoint.port == options_.advertised_port) return {};
@@ -54,8 +57,10 @@ Task<Result<bool>> ClusterNode::register_at_controller() {
   const auto endpoint = controller();
   if (!endpoint) co_return false;
   PeerRequest request;
-  request.what = PeerRegister{registration()};
+  const Incarnation ended = co_await ended_predecessor();
+  request.what = PeerRegister{registration(), ended};
   const Endpoint at = *endpoint;
+  const SteadyTime sent = clock_.now();
   auto answer = co_await ask(at, std::move(request), kRegisterPatience);
   if (!answer || answer->status != PeerStatus::kOk || answer->commits.size() != 1) {
     LOG_INFO("cluster.controller_silent", {"controller", state().controller_id()}, {"host", at.host}, {"port", at.port},
@@ -67,6 +72,7 @@ Task<Result<bool>> ClusterNode::register_at_controller() {
   const LogSeq seq = *answer->commits.front();
   CO_TRY_VOID(co_await catch_up_to(seq));
   writer_ = {.broker_id = options_.broker_id, .incarnation = Incarnation(seq.value()), .controller_epoch = 0};
+  lease_from(sent);
   co_return true;
 }
 
@@ -110,10 +116,12 @@ Task<void> ClusterNode::follow_once() {
   bool heard = false;
   if (endpoint && healthy_) {
     PeerRequest request;
-    request.what = PeerPoll{options_.broker_id, writer_.incarnation, state().applied(), load_};
+    const std::uint64_t wish = on_disk() ? lease_.wish(clock_.now()) : 0;
+    request.what = PeerPoll{options_.broker_id, writer_.incarnation, state().applied(), load_, wish};
     auto answer = co_await ask(*endpoint, std::move(request), kPollPatience * 3);
     heard = answer && answer->status == PeerStatus::kOk;
     if (heard) hear_controller();
+    if (heard) hear_grant(answer->lease_granted);
     if (heard && answer->applied <= state().applied()) co_return;
   }
   if (stopping() || controls_) co_return;
@@ -226,7 +234,7 @@ Task<void> ClusterNode::claim_control() {
     take_control(candidate);
     // It was silent for me, too.
     if (before != state().brokers().end())
-      heard_[predecessor] = {before->second.current, heard_controller_, {}, {}, {}};
+      heard_[predecessor] = {before->second.current, heard_controller_, {}, {}, {}, fresh_lease()};
   }
   log_lock_.unlock();
   heard_controller_ = clock_.now();
@@ -308,7 +316,7 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
   } else if (auto* registration = std::get_if<PeerRegister>(&request.what)) {
     std::vector<Record> batch;
     batch.emplace_back(std::move(registration->record));
-    const Promise<Result<LogSeq>> done = enqueue(std::move(batch));
+    const Promise<Result<LogSeq>> done = enqueue(std::move(batch), false, registration->ended);
     Result<LogSeq> committed = co_await outcome_for_peer(done);
     answer.commits.push_back(std::move(committed));
   } else if (auto* commit = std::get_if<PeerCommit>(&request.what)) {
@@ -320,12 +328,17 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
     }
   } else {
     const auto poll = std::get<PeerPoll>(request.what);
-    hear_broker(poll);
+    const bool heard = hear_broker(poll);
+    if (heard && poll.lease_wish > 0) heard_[poll.broker_id].lease.asked(poll.lease_wish, appends_ + 1);
     const SteadyTime deadline = clock_.now() + kPollPatience;
     while (controls_ && !stopping() && state().applied() <= poll.applied && clock_.now() < deadline) {
       co_await changed_.wait_until(clock_, deadline);
     }
     if (!serves_as_controller()) answer.status = PeerStatus::kNotController;
+    const auto asker = heard_.find(poll.broker_id);
+    const bool known = asker != heard_.end() && asker->second.incarnation == poll.incarnation;
+    if (known) answer.lease_granted = asker->second.lease.granted();
+    if (breaks(LeaseSabotage::kDeposedGrants)) answer.lease_granted = poll.lease_wish;
   }
   answer.controller_epoch = state().controller_epoch();
   answer.applied = state().applied();

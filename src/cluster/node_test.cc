@@ -149,7 +149,7 @@ TEST(Brokers, requests_of_another_bucket_or_of_nobody_are_told_apart) {
   brokers.run([](Brokers& b) -> Task<void> {
     auto one = co_await b.open(1);
     PeerRequest request;
-    request.what = PeerPoll{2, Incarnation(1), LogSeq(0), {}};
+    request.what = PeerPoll{2, Incarnation(1), LogSeq(0), {}, 0};
     auto other = co_await one->answer_peer(Slice::of(encode_peer_request(request)));
     EXPECT_EQ(decode_peer_answer(other->view())->status, PeerStatus::kOtherCluster);
     auto garbage = co_await one->answer_peer(Slice::of(std::string("GET / HTTP/1.1")));

@@ -79,6 +79,7 @@ std::string encode_peer_request(const PeerRequest& request) {
     std::vector<Record> batch;
     batch.emplace_back(registration->record);
     put_batch(out, batch);
+    wire::put_number(out, registration->ended);
   } else if (const auto* commit = std::get_if<PeerCommit>(&request.what)) {
     out.uvarint(commit->batches.size());
     for (const auto& batch : commit->batches) put_batch(out, batch);
@@ -87,6 +88,7 @@ std::string encode_peer_request(const PeerRequest& request) {
     wire::put_number(out, poll->incarnation);
     wire::put_number(out, poll->applied);
     put_load(out, poll->load);
+    out.uvarint(poll->lease_wish);
   } else if (const auto* suspect = std::get_if<PeerSuspect>(&request.what)) {
     out.uvarint(suspect->controller_epoch);
   }
@@ -104,7 +106,8 @@ Result<PeerRequest> decode_peer_request(std::string_view bytes) {
     TRY(std::vector<Record> batch, get_batch(in));
     if (batch.size() != 1 || !std::holds_alternative<RegisterBrokerRecord>(batch.front()))
       return corrupt("registers something else than one broker");
-    request.what = PeerRegister{std::get<RegisterBrokerRecord>(std::move(batch.front()))};
+    const auto ended = wire::get_number<Incarnation>(in);
+    request.what = PeerRegister{std::get<RegisterBrokerRecord>(std::move(batch.front())), ended};
   } else if (kind == Kind::kCommit) {
     const std::uint64_t count = in.uvarint64();
     if (count > in.remaining()) return corrupt("is truncated");
@@ -120,6 +123,7 @@ Result<PeerRequest> decode_peer_request(std::string_view bytes) {
     poll.incarnation = wire::get_number<Incarnation>(in);
     poll.applied = wire::get_number<LogSeq>(in);
     poll.load = get_load(in);
+    poll.lease_wish = in.uvarint64();
     request.what = poll;
   } else if (kind == Kind::kSuspect) {
     request.what = PeerSuspect{in.uvarint64()};
@@ -145,6 +149,7 @@ std::string encode_peer_answer(const PeerAnswer& answer) {
     if (commit) wire::put_number(out, *commit);
     if (!commit) wire::put_string(out, commit.error().message());
   }
+  out.uvarint(answer.lease_granted);
   out.u8(answer.description ? 1 : 0);
   if (answer.description) put_description(out, *answer.description);
   return bytes;
@@ -171,6 +176,7 @@ Result<PeerAnswer> decode_peer_answer(std::string_view bytes) {
       return corrupt("has an unknown error code");
     }
   }
+  answer.lease_granted = in.uvarint64();
   const std::uint8_t described = in.u8();
   if (described > 1) return corrupt("has an unknown part");
   if (described == 1) answer.description = get_description(in);

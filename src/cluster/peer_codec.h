@@ -19,6 +19,7 @@ namespace millrace::cluster {
 // A new incarnation of the asking broker, as an entry of the controller's.
 struct PeerRegister {
   RegisterBrokerRecord record;
+  Incarnation ended;  // of this broker, whose process certainly ended (rule 28); 0: none
 };
 // Batches to commit, each whole or not at all.
 struct PeerCommit {
@@ -30,6 +31,7 @@ struct PeerPoll {
   Incarnation incarnation;
   LogSeq applied;
   BrokerLoad load;
+  std::uint64_t lease_wish = 0;  // of a disk WAL (lease.h): counts up with each Poll; 0: none
 };
 // "I do not hear the controller of this epoch, do you?" kOk: no, take its role.
 struct PeerSuspect {
@@ -48,6 +50,7 @@ struct PeerAnswer {
   PeerStatus status = PeerStatus::kOk;
   std::uint64_t controller_epoch = 0;
   LogSeq applied;                                 // the controller's
+  std::uint64_t lease_granted = 0;                // to a Poll: the newest wish that is granted (rule 27)
   std::vector<Result<LogSeq>> commits;            // one for a Register, one for each batch of a Commit
   std::optional<ClusterDescription> description;  // of a Describe
 };

@@ -70,14 +70,16 @@ TEST(PeerCodec, requests_make_the_round_trip) {
   EXPECT_EQ(encode_peer_request(*back), encode_peer_request(commit));
 
   PeerRequest request;
-  request.what = PeerRegister{{4, "host", 9093, "rack", WalKind::kBucket, 77}};
+  request.what = PeerRegister{{4, "host", 9093, "rack", WalKind::kBucket, 77}, Incarnation(3)};
   const auto registration = decode_peer_request(encode_peer_request(request));
   ASSERT_TRUE(registration);
   EXPECT_EQ(std::get<PeerRegister>(registration->what).record.port, 9093);
-  request.what = PeerPoll{4, Incarnation(8), LogSeq(99), {250, 12'000, {{{test::topic_id(1), 2}, 9'000}}}};
+  EXPECT_EQ(std::get<PeerRegister>(registration->what).ended, Incarnation(3));
+  request.what = PeerPoll{4, Incarnation(8), LogSeq(99), {250, 12'000, {{{test::topic_id(1), 2}, 9'000}}}, 17};
   const auto poll = decode_peer_request(encode_peer_request(request));
   ASSERT_TRUE(poll);
   EXPECT_EQ(std::get<PeerPoll>(poll->what).applied, LogSeq(99));
+  EXPECT_EQ(std::get<PeerPoll>(poll->what).lease_wish, 17u);
   EXPECT_EQ(std::get<PeerPoll>(poll->what).load, std::get<PeerPoll>(request.what).load);
 
   request.what = PeerSuspect{12};
@@ -104,13 +106,13 @@ TEST(PeerCodec, a_description_has_these_bytes) {
   answer.description->brokers.erase(answer.description->brokers.begin());
   const std::string bytes = encode_peer_answer(answer);
   const std::string expected(
-      "MRPR\x01\x00\x00\x00\x00\x01"  // head, status, epoch, applied, no commits, a description:
-      "\x04\x01\x04\x04\xac\x02\x01"  // by 2, the controller, of epoch 4, at 300, with one broker:
+      "MRPR\x01\x00\x00\x00\x00\x00\x01"  // head, status, epoch, applied, no commits, no lease, a description:
+      "\x04\x01\x04\x04\xac\x02\x01"      // by 2, the controller, of epoch 4, at 300, with one broker:
       "\x04\x00\x00\x00\x01\x00\x05\x00\x28\xab\x02"
       "\x06\x01\x01\x01\x01"
       "a\x06\x02\x01\x01\x01"
       "b\x00\x04\x02",
-      43);
+      44);
   EXPECT_EQ(bytes, expected);
 }
 
@@ -121,6 +123,14 @@ TEST(PeerCodec, answers_keep_codes_and_messages) {
   EXPECT_EQ(*back->commits[0], LogSeq(69'999));
   EXPECT_EQ(back->commits[1].error().code(), Code::kExists);
   EXPECT_EQ(back->commits[1].error().message(), "topic 'a' exists");
+}
+
+TEST(PeerCodec, an_answer_names_the_lease_that_it_grants) {
+  PeerAnswer answer;
+  answer.lease_granted = 300;
+  const std::string bytes = encode_peer_answer(answer);
+  EXPECT_EQ(bytes, std::string("MRPR\x01\x00\x00\x00\x00\xac\x02\x00", 12));
+  EXPECT_EQ(decode_peer_answer(bytes)->lease_granted, 300u);
 }
 
 TEST(PeerCodec, whatever_is_cut_short_or_longer_is_refused) {

@@ -60,11 +60,13 @@ struct Process {
     WalStoreOptions wal;
     wal.segment_bytes = 24 << 10;
     wal.spares_max = 1;
+    wal.still_held = [this] { return cluster->hold_wal(); };
     auto shared = std::make_unique<SharedBucket>(bucket);
     CO_TRY(store, co_await open_wal_store(loop.executor(), loop.clock(), *random, metrics, std::move(shared),
                                           std::move(disk), std::move(wal)));
     cluster::ClusterOptions cluster_options;
     cluster_options.wal_kind = cluster::WalKind::kDisk;
+    cluster_options.wal_ended_here = [this](cluster::WalId id) { return store->ended_here(id); };
     CO_TRY(cluster,
            co_await cluster::open_cluster(loop.executor(), loop.clock(), *random, *store, metrics, cluster_options));
     storage::EngineOptions options;

@@ -70,6 +70,12 @@ int fill_with_zeros(int fd, std::uint64_t size) {
   return ::fdatasync(fd) == 0 ? 0 : errno;
 }
 
+// Held (flock) as long as it is open.
+struct DirectoryLock {
+  Fd fd;
+  bool held_here_before = false;
+};
+
 struct OpenFile {
   Fd fd;
   std::string path;
@@ -110,11 +116,12 @@ Result<Slice> read_blocks(const OpenFile& file, object::ByteRange range) {
 
 class PosixDisk final : public WalDisk {
  public:
-  PosixDisk(std::string directory, std::string place, Uuid volume, Fd lock)
+  PosixDisk(std::string directory, std::string place, Uuid volume, DirectoryLock lock)
       : directory_(std::move(directory)), place_(std::move(place)), volume_(volume), lock_(std::move(lock)) {}
 
   const Uuid& volume() const override { return volume_; }
   const std::string& place() const override { return place_; }
+  bool held_here_before() const override { return lock_.held_here_before; }
 
   Task<Result<std::vector<DiskFile>>> list() override {
     auto job = [root = directory_]() -> Result<std::vector<DiskFile>> {
@@ -191,26 +198,38 @@ class PosixDisk final : public WalDisk {
 
   std::string directory_, place_;
   Uuid volume_;
-  Fd lock_;
+  DirectoryLock lock_;
   std::map<std::string, std::shared_ptr<OpenFile>> files_;
   BlockingPool writers_{kWriters}, readers_{kReaders};  // last: their threads end before what they use
 };
 
-Result<Fd> take_directory_lock(const std::string& directory) {
+// Another for each host and each start of it; the same in all its containers. Empty when the kernel does not tell.
+std::string boot_id() {
+  const auto text = object::read_file_text("/proc/sys/kernel/random/boot_id");
+  return text ? text->substr(0, text->find('\n')) : std::string();
+}
+
+// The file holds two lines: the pid, and the boot id of the host on which it was taken last.
+Result<DirectoryLock> take_directory_lock(const std::string& directory) {
   const std::string path = directory + "/lock";
-  Fd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (!lock.valid()) return fail(error_of(errno, "opening", path));
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    char text[32] = {};
-    const ssize_t size = ::pread(lock.get(), text, sizeof text - 1, 0);
-    const std::string pid(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+  DirectoryLock lock;
+  lock.fd = Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!lock.fd.valid()) return fail(error_of(errno, "opening", path));
+  const bool taken = ::flock(lock.fd.get(), LOCK_EX | LOCK_NB) == 0;
+  char text[128] = {};
+  const ssize_t size = ::pread(lock.fd.get(), text, sizeof text - 1, 0);
+  const std::string_view last(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+  const std::string_view pid = last.substr(0, last.find('\n'));
+  if (!taken) {
     return fail(Code::kExists, fmt::format("WAL directory {} is in use by process {}; stop it first, or give this "
                                            "process a directory of its own",
-                                           directory, pid.empty() ? "(unknown)" : pid.substr(0, pid.find('\n'))));
+                                           directory, pid.empty() ? "(unknown)" : pid));
   }
-  const std::string mine = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), mine.data(), mine.size(), 0) < 0)
-    return fail(error_of(errno, "writing", path));
+  const std::string boot = boot_id();
+  lock.held_here_before = !boot.empty() && last.substr(pid.size()) == "\n" + boot + "\n";
+  const std::string mine = fmt::format("{}\n{}\n", ::getpid(), boot);
+  const bool written = ::ftruncate(lock.fd.get(), 0) == 0 && ::pwrite(lock.fd.get(), mine.data(), mine.size(), 0) > 0;
+  if (!written || ::fdatasync(lock.fd.get()) != 0) return fail(error_of(errno, "writing", path));
   return lock;
 }
 
@@ -250,7 +269,7 @@ Result<std::unique_ptr<WalDisk>> open_posix_disk(std::string directory, const st
   auto made = file_io::make_parents(directory + "/lock");
   if (!made) return fail(Error(made.error().code(), "WAL directory: " + made.error().message()));
   for (const auto& parent : *made) TRY_VOID(file_io::sync_directory(parent.empty() ? "/" : parent));
-  TRY(Fd lock, take_directory_lock(directory));
+  TRY(DirectoryLock lock, take_directory_lock(directory));
   TRY(const Uuid volume, volume_of(directory, random));
   char resolved[PATH_MAX];
   const char* full = ::realpath(directory.c_str(), resolved);

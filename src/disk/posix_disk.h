@@ -1,5 +1,5 @@
 // A WAL directory on a file system: DIR/<number>.wal are segments, DIR/volume names the volume, DIR/lock is held
-// (flock) for the life of the process and names its pid (rule 28).
+// (flock) for the life of the process and names its pid and the boot of its host (rule 28).
 //
 // Files go past the page cache where the file system takes it (O_DIRECT): what a scan reads is then what the device
 // has, not what a failed sync left in memory. A write of up to 1 MiB is one pwritev2(RWF_DSYNC), larger ones are pieces

@@ -53,6 +53,21 @@ TEST_F(PosixDiskTest, a_second_opener_is_told_who_holds_the_directory) {
   EXPECT_TRUE(open("/deep/er"));
 }
 
+TEST_F(PosixDiskTest, a_directory_that_was_held_since_this_host_was_booted_shows_that_its_holder_ended) {
+  auto first = open();
+  ASSERT_TRUE(first);
+  EXPECT_FALSE((*first)->held_here_before());
+  first->reset();
+  auto again = open();
+  ASSERT_TRUE(again);
+  EXPECT_TRUE((*again)->held_here_before());
+  again->reset();
+  std::ofstream(directory_ + "/wal/lock") << "4711\n00000000-0000-0000-0000-000000000000\n";
+  auto elsewhere = open();
+  ASSERT_TRUE(elsewhere);
+  EXPECT_FALSE((*elsewhere)->held_here_before()) << "another host, or this one before it was booted";
+}
+
 TEST_F(PosixDiskTest, the_volume_keeps_its_name_and_knows_its_place) {
   auto first = open();
   ASSERT_TRUE(first);

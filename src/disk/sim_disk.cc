@@ -9,14 +9,20 @@ namespace millrace::disk {
 // One process's handle.
 class SimDisk final : public WalDisk {
  public:
-  SimDisk(SimVolume& device, Clock& clock, std::uint64_t session, std::string place)
-      : device_(device), clock_(clock), session_(session), place_(std::move(place)) {}
+  SimDisk(SimVolume& device, Clock& clock, std::uint64_t session, std::string place, bool held_here_before)
+      : device_(device),
+        clock_(clock),
+        session_(session),
+        place_(std::move(place)),
+        held_here_before_(held_here_before) {}
   ~SimDisk() override {
-    if (alive()) device_.session_ = 0;
+    if (device_.session_ == session_) device_.session_ = 0;
+    device_.elsewhere_.erase(session_);
   }
 
   const Uuid& volume() const override { return device_.volume_; }
   const std::string& place() const override { return place_; }
+  bool held_here_before() const override { return held_here_before_; }
 
   Task<Result<std::vector<DiskFile>>> list() override {
     CO_TRY_VOID(co_await arrive());
@@ -62,9 +68,7 @@ class SimDisk final : public WalDisk {
   Task<Result<Slice>> read(std::string name, object::ByteRange range) override {
     CO_TRY_VOID(co_await arrive());
     CO_TRY_VOID(exists(name));
-    const std::string_view seen = device_.files_.at(name).seen;
-    const auto begin = std::min<std::uint64_t>(range.offset, seen.size());
-    co_return Slice::copy_of(seen.substr(begin, range.size));
+    co_return Slice::of(device_.read(device_.files_.at(name), range));
   }
 
   Task<Result<void>> remove(std::string name) override {
@@ -74,7 +78,7 @@ class SimDisk final : public WalDisk {
   }
 
  private:
-  bool alive() const { return device_.session_ == session_; }
+  bool alive() const { return device_.session_ == session_ || device_.elsewhere_.contains(session_); }
   static std::unexpected<Error> gone() { return fail(Code::kTimeout, "the process that asked is gone"); }
   std::unexpected<Error> lost() {
     device_.crash();
@@ -101,6 +105,7 @@ class SimDisk final : public WalDisk {
   Clock& clock_;
   std::uint64_t session_;
   std::string place_;
+  bool held_here_before_;
 };
 
 SimVolume::SimVolume(Random& random, SimDiskOptions options)
@@ -110,14 +115,28 @@ Result<std::unique_ptr<WalDisk>> SimVolume::attach(Clock& clock, std::string pla
   if (session_ != 0) return fail(Code::kExists, "the volume is in use by another process");
   session_ = ++sessions_;
   died_ = false;
-  return std::make_unique<SimDisk>(*this, clock, session_, std::move(place));
+  const bool same = last_place_ == place;
+  last_place_ = place;
+  return std::make_unique<SimDisk>(*this, clock, session_, std::move(place), same);
 }
 
-void SimVolume::detach() { session_ = 0; }
+std::unique_ptr<WalDisk> SimVolume::attach_elsewhere(Clock& clock, std::string place) {
+  if (session_ != 0) elsewhere_.insert(session_);
+  session_ = ++sessions_;
+  last_place_ = place;
+  return std::make_unique<SimDisk>(*this, clock, session_, std::move(place), false);
+}
+
+void SimVolume::detach(std::uint64_t session, bool power_lost) {
+  if (power_lost && session == session_ && elsewhere_.empty()) return crash();
+  if (session == session_) session_ = 0;
+  elsewhere_.erase(session);
+}
 
 // Each sector for itself, as disks promise no order before a sync.
 void SimVolume::crash() {
   session_ = 0;
+  elsewhere_.clear();
   die_at_ = 0;
   died_ = true;
   for (auto& [name, file] : files_) {
@@ -145,6 +164,18 @@ std::vector<std::string> SimVolume::names() const {
   std::vector<std::string> names;
   for (const auto& [name, file] : files_) names.push_back(name);
   return names;
+}
+
+std::string SimVolume::read(const File& file, object::ByteRange range) const {
+  const auto begin = std::min<std::uint64_t>(range.offset, file.seen.size());
+  std::string bytes = file.seen.substr(begin, range.size);
+  const std::uint64_t end = begin + bytes.size();
+  for (const auto& [sector, old] : file.forgotten) {
+    const std::uint64_t from = std::max(begin, sector * kSectorBytes);
+    const std::uint64_t to = std::min(end, sector * kSectorBytes + old.size());
+    if (from < to) bytes.replace(from - begin, to - from, old, from - sector * kSectorBytes, to - from);
+  }
+  return bytes;
 }
 
 bool SimVolume::step() { return ++steps_ != die_at_; }

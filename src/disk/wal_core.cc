@@ -9,9 +9,11 @@
 namespace millrace::disk {
 namespace {
 
-bool may_be_used_again(const WalCore::Segment& segment) {
+bool is_free(const WalCore::Segment& segment) {
   return segment.state == WalCore::State::kIdle && segment.needed == 0 && segment.readers == 0;
 }
+
+bool may_be_used_again(const WalCore::Segment& segment) { return is_free(segment) && !segment.foreign; }
 
 std::string prefix_of(const SlotAddress& address) {
   return storage::wal_prefix(address.broker_id, address.incarnation);
@@ -103,9 +105,10 @@ std::optional<SegmentId> WalCore::reusable(std::uint64_t size) const {
 }
 
 std::vector<SegmentId> WalCore::surplus(std::size_t keep) const {
-  std::vector<SegmentId> free;
+  std::vector<SegmentId> free, foreign;
   for (const auto& [id, segment] : segments_) {
     if (may_be_used_again(segment)) free.push_back(id);
+    if (is_free(segment) && segment.foreign) foreign.push_back(id);
   }
   // The largest go first: they were made for one huge slot.
   std::sort(free.begin(), free.end(), [&](SegmentId a, SegmentId b) {
@@ -113,12 +116,17 @@ std::vector<SegmentId> WalCore::surplus(std::size_t keep) const {
     return size_a != size_b ? size_a > size_b : a < b;
   });
   free.resize(free.size() > keep ? free.size() - keep : 0);
+  free.insert(free.end(), foreign.begin(), foreign.end());
   return free;
 }
 
 void WalCore::forget(SegmentId id) {
-  CHECK(may_be_used_again(segments_.at(id)));
+  CHECK(is_free(segments_.at(id)));
   segments_.erase(id);
+}
+
+void WalCore::all_foreign() {
+  for (auto& [id, segment] : segments_) segment.foreign = true;
 }
 
 void WalCore::prepared(SegmentId id, std::uint64_t nonce) {

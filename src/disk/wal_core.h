@@ -50,6 +50,7 @@ class WalCore {
     std::uint64_t end = 0;   // where the next frame goes
     std::size_t needed = 0;  // slots in it
     std::size_t readers = 0;
+    bool foreign = false;  // another host may still write to it: never used again, only removed
   };
 
   // ---- slots ----
@@ -69,9 +70,11 @@ class WalCore {
   const std::map<SegmentId, Segment>& segments() const { return segments_; }
   // A segment of at least `size` that may be used again, smallest first.
   std::optional<SegmentId> reusable(std::uint64_t size) const;
-  // Those that may be used again, beyond the `keep` that are kept for it.
+  // Those that nobody needs: the foreign ones, and the others beyond the `keep` that are kept to be used again.
   std::vector<SegmentId> surplus(std::size_t keep) const;
   void forget(SegmentId id);
+  // All that are here now come from another host.
+  void all_foreign();
 
   // A header with this nonce is on the disk.
   void prepared(SegmentId id, std::uint64_t nonce);

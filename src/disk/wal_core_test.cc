@@ -134,5 +134,20 @@ TEST(WalCore, the_smallest_that_fits_is_used_and_the_largest_go_first) {
   EXPECT_EQ(core.segments().size(), 2u);
 }
 
+TEST(WalCore, segments_of_another_host_are_removed_and_never_used_again) {
+  WalCore core;
+  const SegmentId needed = core.add("1.wal", 4 * kBlock), empty = core.add("2.wal", 4 * kBlock);
+  const SlotAddress slot{1, cluster::Incarnation(5), cluster::SlotNumber(1)};
+  core.note(FrameRecord{slot, kBlock, 100, 7}, needed);
+  core.all_foreign();
+  EXPECT_FALSE(core.reusable(kBlock));
+  EXPECT_EQ(core.surplus(8), std::vector<SegmentId>{empty});
+  EXPECT_TRUE(core.remove(slot));
+  EXPECT_EQ(core.surplus(8), (std::vector<SegmentId>{needed, empty}));
+  core.forget(empty);
+  const SegmentId own = core.add("3.wal", 4 * kBlock);
+  EXPECT_EQ(core.reusable(kBlock), own);
+}
+
 }  // namespace
 }  // namespace millrace::disk

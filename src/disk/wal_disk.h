@@ -36,6 +36,10 @@ class WalDisk {
   // Where it is, for people: host and path.
   virtual const std::string& place() const = 0;
 
+  // The process that held it before this one ran on this host, since this host was started: as the lock is ours now,
+  // that one ended (rule 28).
+  virtual bool held_here_before() const = 0;
+
   // Segment files, by name.
   virtual Task<Result<std::vector<DiskFile>>> list() = 0;
   // A new file, all of it written once (with zeros), durable together with its name.

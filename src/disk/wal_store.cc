@@ -19,6 +19,7 @@ using cluster::SlotNumber;
 
 constexpr Duration kPrepareRetry = 1s;
 constexpr Duration kDropPause = 10s;
+constexpr int kNamesTakenMax = 16;
 
 // Where an access to a WAL key goes.
 enum class Side { kDisk, kBucket };
@@ -39,6 +40,7 @@ class WalStoreImpl final : public WalStore {
         scope_(std::move(executor)) {}
 
   Task<Result<void>> open();
+  Task<bool> ended_here(cluster::WalId wal) override;
   Task<void> stop() override { return scope_.stop(); }
 
   Task<Result<std::string>> put_if_absent(std::string key, SliceChain body) override;
@@ -64,6 +66,8 @@ class WalStoreImpl final : public WalStore {
     Side side = Side::kBucket;
   };
 
+  Task<Result<void>> know_disk();
+  Task<Result<void>> scan();
   Task<Result<void>> know_bucket();
   Task<Result<Side>> side_of(SlotAddress address);
   Task<Result<void>> begin(SlotAddress opening);
@@ -97,6 +101,8 @@ class WalStoreImpl final : public WalStore {
   WalCore core_;
   Uuid bucket_id_;  // zero: there is no cluster in it yet
   std::uint64_t next_sequence_ = 1, next_file_ = 1;
+  bool disk_known_ = false, scanning_ = false;
+  Event scanned_;
   std::optional<Writer> writer_;
   std::deque<Waiting> waiting_;
   bool writing_ = false, preparing_ = false, dropping_ = false;
@@ -106,8 +112,27 @@ class WalStoreImpl final : public WalStore {
   TaskScope scope_;
 };
 
+// A volume that comes from another host is not looked at before this process has registered and waited for the lease:
+// until then its holder may write, and acknowledge, there (rule 26). The first access to a WAL comes after that.
 Task<Result<void>> WalStoreImpl::open() {
-  if (!disk_) co_return Result<void>();
+  if (!disk_ || !disk_->held_here_before()) co_return Result<void>();
+  co_return co_await know_disk();
+}
+
+Task<Result<void>> WalStoreImpl::know_disk() {
+  if (!disk_ || disk_known_) co_return Result<void>();
+  while (scanning_) co_await scanned_.wait();
+  if (disk_known_) co_return Result<void>();
+  scanning_ = true;
+  Result<void> done = co_await scan();
+  scanning_ = false;
+  disk_known_ = done.has_value();
+  scanned_.pulse();
+  co_return done;
+}
+
+Task<Result<void>> WalStoreImpl::scan() {
+  core_ = WalCore();
   auto scanned = co_await scan_segments(*disk_, core_, options_.lost);
   if (!scanned) co_return fail(std::move(scanned).error().with("WAL directory " + disk_->place()));
   if (!scanned->buckets.empty()) CO_TRY_VOID(co_await know_bucket());
@@ -119,6 +144,8 @@ Task<Result<void>> WalStoreImpl::open() {
                                "a directory of its own, or remove that one if its bucket is gone",
                                disk_->place(), segment));
   }
+  // Rule 30: a write that another host sent may land late, in its own segments.
+  if (!disk_->held_here_before() && options_.sabotage != Sabotage::kReuseForeign) core_.all_foreign();
   next_sequence_ = scanned->sequence_max + 1;
   next_file_ = scanned->file_number_max + 1;
   tell_sizes();
@@ -158,6 +185,12 @@ Task<Result<Side>> WalStoreImpl::side_of(SlotAddress address) {
           address.incarnation.value()));
 }
 
+Task<bool> WalStoreImpl::ended_here(cluster::WalId wal) {
+  if (!disk_ || !disk_->held_here_before()) co_return false;
+  const auto place = co_await places_.find(wal);
+  co_return place && *place && (*place)->volume == disk_->volume();
+}
+
 // Slot 0: from here on this process is the writer of that incarnation. The bucket is told where before anything is
 // here.
 Task<Result<void>> WalStoreImpl::begin(SlotAddress opening) {
@@ -180,6 +213,7 @@ Task<Result<void>> WalStoreImpl::begin(SlotAddress opening) {
 Task<Result<std::string>> WalStoreImpl::put_if_absent(std::string key, SliceChain body) {
   const auto address = storage::parse_slot_key(key);
   if (!address) co_return co_await bucket_->put_if_absent(std::move(key), std::move(body));
+  CO_TRY_VOID(co_await know_disk());
   if (writes(*address)) co_return co_await put_on_disk(*address, std::move(body));
   if (address->slot == SlotNumber(0)) {
     CO_TRY_VOID(co_await begin(*address));
@@ -194,6 +228,7 @@ Task<Result<std::string>> WalStoreImpl::put_if_absent(std::string key, SliceChai
 Task<Result<object::Object>> WalStoreImpl::get(std::string key) {
   const auto address = storage::parse_slot_key(key);
   if (!address) co_return co_await bucket_->get(std::move(key));
+  CO_TRY_VOID(co_await know_disk());
   CO_TRY(const Side side, co_await side_of(*address));
   if (side == Side::kBucket) co_return co_await bucket_->get(std::move(key));
   const auto place = core_.find(*address);
@@ -211,6 +246,7 @@ Task<Result<object::Object>> WalStoreImpl::get(std::string key) {
 Task<Result<Slice>> WalStoreImpl::get_range(std::string key, object::ByteRange range) {
   const auto address = storage::parse_slot_key(key);
   if (!address) co_return co_await bucket_->get_range(std::move(key), range);
+  CO_TRY_VOID(co_await know_disk());
   CO_TRY(const Side side, co_await side_of(*address));
   if (side == Side::kBucket) co_return co_await bucket_->get_range(std::move(key), range);
   const auto place = core_.find(*address);
@@ -230,6 +266,9 @@ Task<Result<std::optional<object::Object>>> WalStoreImpl::get_if_changed(std::st
 }
 
 Task<Result<void>> WalStoreImpl::remove(std::vector<std::string> keys) {
+  const bool slots =
+      std::ranges::any_of(keys, [](const auto& key) { return storage::parse_slot_key(key).has_value(); });
+  if (slots) CO_TRY_VOID(co_await know_disk());
   std::vector<std::string> elsewhere;
   for (auto& key : keys) {
     const auto address = storage::parse_slot_key(key);
@@ -244,6 +283,7 @@ Task<Result<void>> WalStoreImpl::remove(std::vector<std::string> keys) {
 
 Task<Result<std::vector<object::Listed>>> WalStoreImpl::list(std::string prefix, std::string start_after,
                                                              std::size_t limit) {
+  if (prefix.starts_with("wal/")) CO_TRY_VOID(co_await know_disk());
   CO_TRY(auto in_bucket, co_await bucket_->list(prefix, start_after, limit));
   const auto here = core_.list(prefix, start_after, limit);
   if (here.empty()) co_return in_bucket;
@@ -318,7 +358,9 @@ Task<Result<void>> WalStoreImpl::write_frame(std::vector<FrameInput> inputs) {
   const auto& segment = core_.segment(spot.segment);
   EncodedFrame frame = encode_frame(segment.nonce, spot.position, inputs);
   const SteadyTime begin = clock_.now();
-  const Result<void> written = co_await disk_->write(segment.name, spot.position, std::move(frame.bytes));
+  Result<void> written = co_await disk_->write(segment.name, spot.position, std::move(frame.bytes));
+  if (!written && options_.sabotage == Sabotage::kAckUnsynced) written = {};
+  if (!written && options_.sabotage == Sabotage::kSyncAgain) written = co_await disk_->sync(segment.name);
   if (!written) {
     metrics_.failures.Increment();
     if (written.error().code() == Code::kExhausted) co_return written;
@@ -333,7 +375,8 @@ Task<Result<void>> WalStoreImpl::write_frame(std::vector<FrameInput> inputs) {
   core_.written(spot, size);
   // Rule 25: after the sync, before the ack.
   if (options_.still_held) {
-    if (auto held = options_.still_held(); !held) {
+    const Result<void> held = co_await options_.still_held();
+    if (!held) {
       give_up(held.error());
       co_return fail(Code::kTimeout, held.error().message());
     }
@@ -378,7 +421,7 @@ Task<Result<void>> WalStoreImpl::prepare_one(std::uint64_t segment_bytes) {
   SegmentHeader header;
   header.volume = disk_->volume();
   header.bucket = bucket_id_;
-  header.nonce = random_.next();
+  header.nonce = options_.sabotage == Sabotage::kSameNonce ? 1 : random_.next();
   header.sequence = next_sequence_++;
   header.broker_id = writer_->wal.broker_id;
   header.incarnation = writer_->wal.incarnation;
@@ -403,8 +446,13 @@ Task<Result<SegmentId>> WalStoreImpl::free_segment(std::uint64_t segment_bytes) 
     metrics_.reused.Increment();
     co_return *found;
   }
-  const std::string name = segment_name(next_file_++);
-  const Result<void> created = co_await disk_->create(name, segment_bytes);
+  std::string name = segment_name(next_file_++);
+  Result<void> created = co_await disk_->create(name, segment_bytes);
+  // What another host may have made since the scan keeps its name.
+  for (int more = 0; more < kNamesTakenMax && !created && created.error().code() == Code::kExists; ++more) {
+    name = segment_name(next_file_++);
+    created = co_await disk_->create(name, segment_bytes);
+  }
   if (!created) {
     if (created.error().code() != Code::kExhausted) give_up(created.error());
     co_return fail(Error(broken_ ? *broken_ : created.error()));

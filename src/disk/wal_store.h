@@ -24,6 +24,15 @@
 
 namespace millrace::disk {
 
+// For the simulation alone: breaks one safeguard, to show that its checkers see the difference.
+enum class Sabotage {
+  kNone,
+  kAckUnsynced,   // rule 29: a write that failed is acknowledged
+  kSyncAgain,     // rule 29: goes on after a failed sync
+  kReuseForeign,  // rule 30: writes to segments of a host that the volume was taken from
+  kSameNonce,     // rule 31: a recycled segment's old frames look like new ones
+};
+
 struct WalStoreOptions {
   // False: the disk is read and drained, new incarnations write to the bucket.
   bool new_wals_on_disk = true;
@@ -32,17 +41,22 @@ struct WalStoreOptions {
   std::uint64_t segment_bytes = 64 << 20;
   std::size_t spares_max = 8;  // segments that nobody needs, kept to be used again
   GroupLimits group;
-  // Asked after each sync, before the ack: an error says that another host may hold the WAL by now (rule 25).
-  std::function<Result<void>()> still_held;
+  // Asked after each sync, before the ack (rule 25): answers once the lease is held, with an error when it is over.
+  // Empty: nobody else can hold the volume.
+  std::function<Task<Result<void>>()> still_held;
+  Sabotage sabotage = Sabotage::kNone;
 };
 
 class WalStore : public object::Store {
  public:
+  // Rule 28: that WAL lies on the disk here, and the process that wrote it ended.
+  virtual Task<bool> ended_here(cluster::WalId wal) = 0;
   // Waits for what is under way. To be called before destruction, after the last put was answered.
   virtual Task<void> stop() = 0;
 };
 
-// Reads all that is on the disk, made durable first; `disk` may be null. kCorrupt and kUnsupported name the segment.
+// Reads all that is on the disk, made durable first; one that comes from another host when a WAL is asked for first.
+// `disk` may be null. kCorrupt and kUnsupported name the segment.
 Task<Result<std::unique_ptr<WalStore>>> open_wal_store(Executor executor, Clock& clock, Random& random,
                                                        Metrics& metrics, std::unique_ptr<object::Store> bucket,
                                                        std::unique_ptr<WalDisk> disk, WalStoreOptions options);

@@ -251,9 +251,9 @@ TEST_F(WalStoreTest, a_full_disk_is_waited_out) {
 TEST_F(WalStoreTest, nothing_is_acknowledged_after_the_lease_ended) {
   const auto body = [](WalStoreTest& t) -> Task<void> {
     bool held = true;
-    t.options_.still_held = [&held]() -> Result<void> {
-      if (held) return {};
-      return fail(Code::kFenced, "the lease ended");
+    t.options_.still_held = [&held]() -> Task<Result<void>> {
+      if (held) co_return Result<void>();
+      co_return fail(Code::kFenced, "the lease ended");
     };
     auto store = co_await t.open(&t.volume_);
     CO_ASSERT(store);
@@ -289,6 +289,55 @@ TEST_F(WalStoreTest, a_successor_reads_and_drains_but_never_writes_to_its_predec
     EXPECT_EQ(co_await t.put(**store, key_at(9, 1), "mine"), kOk);
     const auto names = t.volume_.names();
     EXPECT_EQ(names.size(), 2u) << "files of its own";
+    co_await t.close(std::move(*store));
+  };
+  loop_.run_until_done(body(*this));
+}
+
+TEST_F(WalStoreTest, what_another_host_acknowledged_until_its_lease_ended_is_read_and_its_segments_are_left_alone) {
+  const auto body = [](WalStoreTest& t) -> Task<void> {
+    auto holder = co_await t.open(&t.volume_);
+    CO_ASSERT(holder);
+    (void)co_await t.put(**holder, key_at(5, 0), "open");
+    EXPECT_EQ(co_await t.put(**holder, key_at(5, 1), "one"), kOk);
+    auto bucket = std::make_unique<SharedBucket>(t.bucket_);
+    auto disk = t.volume_.attach_elsewhere(t.loop_.clock(), "elsewhere:/wal");
+    auto taker = co_await open_wal_store(t.loop_.executor(), t.loop_.clock(), *t.random_, t.metrics_, std::move(bucket),
+                                         std::move(disk), t.options_);
+    CO_ASSERT(taker);
+    EXPECT_FALSE(co_await (*taker)->ended_here({1, Incarnation(5)}));
+    // While the taker waits for the lease.
+    EXPECT_EQ(co_await t.put(**holder, key_at(5, 2), "two"), kOk);
+    EXPECT_EQ(co_await t.text_at(**taker, key_at(5, 1)), "one");
+    EXPECT_EQ(co_await t.text_at(**taker, key_at(5, 2)), "two");
+    // All of it is drained: the segment is free, and a late write of the holder may still land there.
+    std::vector<std::string> drained{key_at(5, 1), key_at(5, 2)};
+    EXPECT_TRUE(co_await (*taker)->remove(drained));
+    (void)co_await t.put(**taker, key_at(9, 0), "open");
+    EXPECT_EQ(co_await t.put(**taker, key_at(9, 1), "mine"), kOk);
+    (void)co_await t.put(**holder, key_at(5, 3), "late");
+    EXPECT_EQ(co_await t.text_at(**taker, key_at(9, 1)), "mine");
+    co_await t.close(std::move(*holder));
+    co_await t.close(std::move(*taker));
+    auto again = co_await t.open(&t.volume_);
+    CO_ASSERT(again);
+    EXPECT_EQ(co_await t.text_at(**again, key_at(9, 1)), "mine");
+    co_await t.close(std::move(*again));
+  };
+  loop_.run_until_done(body(*this));
+}
+
+TEST_F(WalStoreTest, a_predecessor_ended_when_its_volume_was_held_on_this_host_before) {
+  const auto body = [](WalStoreTest& t) -> Task<void> {
+    auto store = co_await t.open(&t.volume_);
+    CO_ASSERT(store);
+    EXPECT_FALSE(co_await (*store)->ended_here({1, Incarnation(5)})) << "nobody held it before";
+    (void)co_await t.put(**store, key_at(5, 0), "open");
+    co_await t.close(std::move(*store));
+    store = co_await t.open(&t.volume_);
+    CO_ASSERT(store);
+    EXPECT_TRUE(co_await (*store)->ended_here({1, Incarnation(5)}));
+    EXPECT_FALSE(co_await (*store)->ended_here({1, Incarnation(4)})) << "that one's WAL is not here";
     co_await t.close(std::move(*store));
   };
   loop_.run_until_done(body(*this));

@@ -131,6 +131,9 @@ enum class Sabotage {
   kAckDuplicatesEarly,    // rule 16
   kReleaseBeforeDurable,  // rule 10
   kCleanNewest,           // key compaction keeps a key's older values and drops the newest
+  kStaleFloor,            // rule 2: recovers from the floor that it saw first
+  kCompactUnacked,        // rule 8: compacts past slots that are not acknowledged
+  kResumeOnTimeout,       // rule 11: accepts again when a Release is not answered
 };
 
 inline constexpr std::uint64_t kCacheBlockBytes = 1 << 20;  // of the block cache, in memory and on the disk

@@ -19,10 +19,13 @@ SESSION_MS = 3000
 class Fleet:
     """The brokers of one test, the load on them, and how long the longest pause of each partition was."""
 
-    def __init__(self, s3_millrace, urls):
-        self.brokers = [
-            s3_millrace(url, "--node-id", n + 1, "--set", f"broker.session.timeout.ms={SESSION_MS}") for n, url in enumerate(urls)
-        ]
+    def __init__(self, s3_millrace, urls, wals):
+        self.brokers = []
+        for n, (url, wal) in enumerate(zip(urls, wals)):
+            settings = ["--wal", wal, "--set", f"broker.session.timeout.ms={SESSION_MS}"]
+            if wal != "bucket":
+                settings += ["--set", "wal.segment.bytes=4194304"]
+            self.brokers.append(s3_millrace(url, "--node-id", n + 1, *settings))
 
     @property
     def addresses(self):
@@ -47,18 +50,22 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(s3, s3_millrace):
-    def make(*, proxies=(None, None, None)):
+def fleet(s3, s3_millrace, tmp_path):
+    def make(*, proxies=(None, None, None), wal="bucket"):
+        """`wal` bucket or disk for all, or mixed: the first one's is in the bucket."""
+        disks = [f"disk:{tmp_path}/wal-{n}" for n in range(len(proxies))]
+        wals = {"bucket": ["bucket"] * len(disks), "disk": disks, "mixed": ["bucket", *disks[1:]]}[wal]
         bucket = s3.bucket(f"failover-{os.getpid()}-{time.monotonic_ns()}")
         urls = [s3.url(bucket, "log", **({"endpoint": proxy.endpoint} if proxy else {})) for proxy in proxies]
-        return Fleet(s3_millrace, urls)
+        return Fleet(s3_millrace, urls, wals)
 
     return make
 
 
+@pytest.mark.parametrize("wal", ["bucket", "mixed"])
 @pytest.mark.timeout(240)
-def test_each_broker_killed_in_turn_and_the_others_go_on(fleet):
-    three = fleet()
+def test_each_broker_killed_in_turn_and_the_others_go_on(fleet, wal):
+    three = fleet(wal=wal)
 
     async def story(load):
         for broker in list(three.brokers):
@@ -71,9 +78,10 @@ def test_each_broker_killed_in_turn_and_the_others_go_on(fleet):
     asyncio.run(three.under_load(story))
 
 
+@pytest.mark.parametrize("wal", ["bucket", "mixed"])
 @pytest.mark.timeout(240)
-def test_a_rolling_restart_goes_unnoticed(fleet):
-    three = fleet()
+def test_a_rolling_restart_goes_unnoticed(fleet, wal):
+    three = fleet(wal=wal)
 
     async def story(load):
         for broker in list(three.brokers):
@@ -88,10 +96,32 @@ def test_a_rolling_restart_goes_unnoticed(fleet):
     assert not load.unknown, list(load.unknown.items())[:3]
 
 
+@pytest.mark.timeout(240)
+def test_a_disk_wal_whose_holder_is_suspended_beyond_its_lease_acknowledges_nothing_more_under_it(fleet):
+    """Nobody else can serve what it led (rule 21); it comes back as a new incarnation, and nothing is lost or doubled."""
+    three = fleet(wal="mixed")
+
+    async def story(load):
+        holder = three.brokers[2]
+        os.kill(holder.pid, signal.SIGSTOP)
+        await asyncio.sleep(SESSION_MS / 1000 * 2)
+        fenced = [b for b in three.brokers[:2] if "cluster.broker_silent" in b.log()]
+        os.kill(holder.pid, signal.SIGCONT)
+        assert fenced, "nobody fenced it"
+        wait = time.monotonic() + 30
+        while "server.rejoining" not in holder.log() and time.monotonic() < wait:
+            await asyncio.sleep(0.1)
+        assert "server.rejoining" in holder.log(), holder.log()[-3000:]
+        assert "the controller fenced this broker" in holder.log()
+
+    asyncio.run(three.under_load(story))
+
+
 @pytest.mark.long
+@pytest.mark.parametrize("wal", ["bucket", "disk"])
 @pytest.mark.timeout(300)
-def test_a_paused_broker_wakes_up_as_a_zombie_and_comes_back(fleet):
-    three = fleet()
+def test_a_paused_broker_wakes_up_as_a_zombie_and_comes_back(fleet, wal):
+    three = fleet(wal=wal)
 
     async def story(load):
         for broker in three.brokers[:2]:
@@ -112,9 +142,10 @@ def test_a_paused_broker_wakes_up_as_a_zombie_and_comes_back(fleet):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("wal", ["bucket", "disk"])
 @pytest.mark.timeout(300)
-def test_all_killed_at_once_and_started_from_the_bucket(fleet):
-    three = fleet()
+def test_all_killed_at_once_and_started_from_the_bucket(fleet, wal):
+    three = fleet(wal=wal)
 
     async def story(load):
         for _ in range(3):

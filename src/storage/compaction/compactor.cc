@@ -69,7 +69,8 @@ std::optional<Compactor::Work> Compactor::choose() const {
   for (SlotRef ref = parts_.slots.first(); ref < parts_.slots.end(); ++ref) {
     const SlotInfo& slot = parts_.slots[ref];
     if (slot.registered) continue;
-    if (!slot.acked || (any && bytes + slot.bytes > parts_.options.object_bytes_target)) break;
+    const bool safe = slot.acked || parts_.options.sabotage == Sabotage::kCompactUnacked;
+    if (!safe || (any && bytes + slot.bytes > parts_.options.object_bytes_target)) break;
     if (std::ranges::any_of(slot.partitions, waits)) break;
     if (!any) work.first = ref;
     any = true;

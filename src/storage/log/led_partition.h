@@ -38,6 +38,7 @@ class LedPartition final : public Partition, public LivePartition, public std::e
   bool refresh();
   // Rules 10, 11: takes no batch from here on, for ever.
   void stop_accepting() { accepts_ = false; }
+  void resume_accepting() { accepts_ = true; }  // against rule 11, for Sabotage alone
 
  private:
   const cluster::PartitionState* state() const { return parts_.cluster.state().partition(LivePartition::id); }

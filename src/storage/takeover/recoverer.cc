@@ -29,9 +29,12 @@ Task<Result<void>> Recoverer::recover(cluster::WalId wal) {
   if (found == broker->second.incarnations.end() || found->second.phase != cluster::IncarnationPhase::kFenced) {
     co_return Result<void>();  // another was faster
   }
-  const cluster::IncarnationState incarnation = found->second;
+  cluster::IncarnationState incarnation = found->second;
+  const cluster::SlotNumber floor = incarnation.floor;
+  if (parts_.options.sabotage == Sabotage::kStaleFloor) incarnation.floor = cluster::SlotNumber(1);
   const RecoveryContext context = recovery_context(parts_);
   CO_TRY(RecoveredWal read, co_await recover_wal(context, wal.broker_id, wal.incarnation, incarnation));
+  read.from = floor;
   // The Seal was written or read back (rule 3): now its end may be told.
   std::vector<cluster::Record> records;
   records.emplace_back(ends_of(wal, read));

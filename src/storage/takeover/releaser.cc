@@ -79,9 +79,17 @@ Task<Result<void>> Releaser::release(std::vector<PartitionId> ids) {
   }
   if (releases.empty()) co_return Result<void>();
   const std::size_t count = releases.size();
-  CO_TRY_VOID(co_await commit(std::move(releases)));
+  const Result<void> committed = co_await commit(std::move(releases));
+  if (!committed && parts_.options.sabotage == Sabotage::kResumeOnTimeout) resume(ids);
+  CO_TRY_VOID(committed);
   LOG_INFO("storage.partitions_released", {"partitions", count});
   co_return Result<void>();
+}
+
+void Releaser::resume(const std::vector<PartitionId>& ids) {
+  for (const auto& id : ids) {
+    if (const auto open = table_.find(id); open != table_.end()) open->second->resume_accepting();
+  }
 }
 
 // All at once; when that is refused because of one, each alone, and those that are refused are no more ours to release.

@@ -25,6 +25,7 @@ class Releaser {
   std::vector<PartitionId> to_release();
   bool leads(const PartitionId& id) const;
   Task<Result<void>> release(std::vector<PartitionId> ids);
+  void resume(const std::vector<PartitionId>& ids);
   Task<Result<void>> commit(std::vector<cluster::Record> releases);
   Task<void> make_objects(const std::vector<PartitionId>& ids);
   bool local_wal() const;

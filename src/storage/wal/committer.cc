@@ -97,7 +97,7 @@ Promise<Result<void>> Committer::add(std::shared_ptr<LivePartition> partition, S
 }
 
 Task<Result<SlotNumber>> Committer::flush() {
-  if (core_.open_bytes() > 0) {
+  if (core_.open_bytes() > 0 && !core_.over()) {
     cut();
     send_ready();
   }
