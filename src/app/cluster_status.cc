@@ -27,7 +27,7 @@ void flag_field(Writer& json, const char* key, bool value) {
 std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
 std::string heard(const cluster::ClusterDescription& cluster, const cluster::BrokerDescription& broker) {
-  if (broker.id == cluster.controller_id && broker.live) return "controls";
+  if (broker.id == cluster.controller_id && broker.live) return cluster.by_controller ? "controls" : "no answer";
   if (broker.heard_ms_ago < 0) return "-";
   return fmt::format("{:.1f} s ago", static_cast<double>(broker.heard_ms_ago) / 1000);
 }
