@@ -70,7 +70,7 @@ Task<Result<void>> ClusterNode::open() {
   scope_.spawn(commit_loop());
   scope_.spawn(snapshot_loop());
   scope_.spawn(control_loop());
-  if (peers_) scope_.spawn(follow_loop());
+  scope_.spawn(follow_loop());
   if (on_disk()) scope_.spawn(lease_loop());
   co_return Result<void>();
 }

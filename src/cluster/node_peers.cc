@@ -105,6 +105,8 @@ Task<void> ClusterNode::follow_loop() {
       const SteadyTime next_check = clock_.now() + options_.controller_check_interval;
       co_await scope_.stopping().wait_until(clock_, next_check);
       if (!stopping()) co_await check_control();
+    } else if (!peers_) {
+      co_return;  // alone, it controls or is over
     } else {
       co_await follow_once();
     }
