@@ -1,6 +1,7 @@
 #include "storage/compaction/cleaner.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "storage/compaction/merge_plan.h"
@@ -22,12 +23,27 @@ Task<void> Cleaner::breathe(std::size_t bytes) {
   co_await yield_now();
 }
 
-std::vector<Cleaner::Input> Cleaner::inputs_of(const CleanWork& work) const {
+bool Cleaner::soon_merged(const std::string& key) const {
+  const auto object = parts_.cluster.state().objects().find(key);
+  const MergeLimits limits{.fan_in = parts_.options.merge_fan_in,
+                           .bytes_max = parts_.options.merge_bytes_max,
+                           .object_bytes_target = parts_.options.object_bytes_target};
+  return object != parts_.cluster.state().objects().end() && mergeable(object->second, limits);
+}
+
+// Nothing when there is nothing to do for now.
+std::vector<Cleaner::Input> Cleaner::inputs_of(CleanWork& work, bool cautious) const {
   std::vector<Input> inputs;
   const auto* partition = parts_.cluster.state().partition(work.id);
   if (!partition) return inputs;
   for (const auto& [base, held] : partition->extents) {
-    if (base < work.view.clean_to) inputs.push_back({held.key, held.extent});
+    if (base >= work.view.clean_to) break;
+    if (cautious && base >= work.view.dirty_from && soon_merged(held.key)) {
+      work.view.clean_to = base;
+      if (base == work.view.dirty_from) inputs.clear();
+      break;
+    }
+    inputs.push_back({held.key, held.extent});
   }
   return inputs;
 }
@@ -43,15 +59,22 @@ Task<Result<bool>> Cleaner::clean_once() {
   parts_.metrics.dirty_ratio_max.Set(plan.dirty_ratio_max);
   parts_.metrics.cleaner_run_seconds.Set(static_cast<double>(now_ms) / 1000);
   if (plan.work.empty()) co_return false;
+  // For this time alone: what is to be merged may stay so for long.
+  const bool cautious = std::exchange(cautious_, false);
+  Result<bool> done = co_await clean_together(std::move(plan.work), cautious);
+  cautious_ = !done && (done.error().code() == Code::kInvalid || done.error().code() == Code::kNotFound);
+  co_return done;
+}
 
+Task<Result<bool>> Cleaner::clean_together(std::vector<CleanWork> works, bool cautious) {
   RewriteOutput output(parts_, 1);
   cluster::RewriteObjectsRecord record;
   std::vector<Pass> passes;
-  for (auto& work : plan.work) {
+  for (const auto& work : works) {
     Pass pass;
     pass.work = work;
-    pass.inputs = inputs_of(work);
-    if (pass.inputs.empty()) continue;  // retention or DeleteRecords were here
+    pass.inputs = inputs_of(pass.work, cautious);
+    if (pass.inputs.empty()) continue;
     CO_TRY_VOID(co_await clean(pass, output));
     for (const auto& input : pass.inputs)
       record.replaces_extents.push_back({work.id, input.extent.base_offset, input.key});
@@ -59,9 +82,13 @@ Task<Result<bool>> Cleaner::clean_once() {
     pass.inputs.clear();
     passes.push_back(std::move(pass));
   }
-  if (passes.empty()) co_return true;
+  if (passes.empty()) co_return false;
   CO_TRY_VOID(co_await output.commit(std::move(record)));
+  note(passes, output);
+  co_return true;
+}
 
+void Cleaner::note(const std::vector<Pass>& passes, const RewriteOutput& output) {
   for (const auto& pass : passes) {
     tombstones_due_.erase(pass.work.id);
     if (pass.tombstones_due_ms >= 0) tombstones_due_[pass.work.id] = pass.tombstones_due_ms;
@@ -72,7 +99,6 @@ Task<Result<bool>> Cleaner::clean_once() {
   }
   parts_.metrics.cleanings.Increment(static_cast<double>(passes.size()));
   parts_.metrics.cleaned_bytes_out.Increment(static_cast<double>(output.bytes_out()));
-  co_return true;
 }
 
 Task<Result<void>> Cleaner::clean(Pass& pass, RewriteOutput& output) {

@@ -41,13 +41,18 @@ class Cleaner {
     std::int64_t tombstones_due_ms = -1;
     std::uint64_t bytes_in = 0, dropped_records = 0;
   };
-  std::vector<Input> inputs_of(const CleanWork& work) const;
+  Task<Result<bool>> clean_together(std::vector<CleanWork> works, bool cautious);
+  void note(const std::vector<Pass>& passes, const RewriteOutput& output);
+  std::vector<Input> inputs_of(CleanWork& work, bool cautious) const;
+  bool soon_merged(const std::string& key) const;
   Task<Result<void>> clean(Pass& pass, RewriteOutput& output);
   Task<Result<void>> map_keys(Pass& pass, KeyMap& keys);
   Task<Result<void>> rewrite(Pass& pass, const KeyMap& keys, RewriteOutput& output);
   Task<void> breathe(std::size_t bytes);
 
   EngineParts& parts_;
+  // The last pass lost its inputs to another broker's merge: the next one leaves alone what is still to be merged.
+  bool cautious_ = false;
   std::size_t worked_ = 0;                              // bytes since others had their turn
   std::map<PartitionId, std::int64_t> tombstones_due_;  // as the last pass left them; not kept over restarts
 };

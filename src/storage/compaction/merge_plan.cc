@@ -10,13 +10,13 @@ namespace {
 constexpr std::uint64_t kLongExtentBytes = 4 << 20;
 constexpr std::int64_t kRetentionShare = 8;
 
+}  // namespace
+
 bool mergeable(const cluster::ObjectState& object, const MergeLimits& limits) {
-  if (object.live_references == 0) return false;
+  if (limits.fan_in < 2 || object.live_references == 0) return false;
   if (object.level > 0 && object.size_bytes >= limits.object_bytes_target / 2) return false;
   return object.size_bytes / object.live_references < kLongExtentBytes;
 }
-
-}  // namespace
 
 std::vector<MergeGroup> plan_merges(const std::unordered_map<std::string, cluster::ObjectState>& objects,
                                     const MergeLimits& limits) {

@@ -20,6 +20,8 @@ struct MergeLimits {
   std::uint64_t bytes_max = 0;
   std::uint64_t object_bytes_target = 0;
 };
+bool mergeable(const cluster::ObjectState& object, const MergeLimits& limits);
+
 struct MergeGroup {
   std::uint32_t level = 0;  // of the inputs
   std::uint64_t bytes = 0;
