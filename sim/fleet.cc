@@ -107,7 +107,8 @@ Task<void> Fleet::supervise(std::int32_t broker_id) {
     if (ended_) co_return;
     look_at_error(*node);
     ++crashes_;
-    world_.trace(node->dead() ? "died" : "over", node->host);
+    const std::string why = node->error ? ": " + node->error->to_string() : std::string();
+    world_.trace(node->dead() ? "died" : "over", node->host + why);
     // A process that learnt of its end takes a moment to leave.
     if (!node->dead()) co_await sleep_for(clock, world_.up_to(500ms));
     if (!node->dead()) world_.kill(*node->place);

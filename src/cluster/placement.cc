@@ -46,6 +46,18 @@ Record assignment(const PartitionId& id, const BrokerState& broker, std::int32_t
                             .base_offset = base_offset};
 }
 
+// Of a partition with batches that lie on a disk alone: the broker of that disk. Nobody else can read them (rule 21).
+std::optional<std::int32_t> holder_of_disk(const MetadataState& state, const PartitionState& partition) {
+  for (const auto& past : partition.past) {
+    const auto broker = state.brokers().find(past.broker_id);
+    if (past.end_offset <= partition.registered_end() || broker == state.brokers().end()) continue;
+    const auto incarnation = broker->second.incarnations.find(past.incarnation);
+    if (incarnation == broker->second.incarnations.end()) continue;
+    if (incarnation->second.wal_kind == WalKind::kDisk) return past.broker_id;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void assign_new(const MetadataState& state, const Candidates& brokers, const Uuid& topic_id, std::int32_t from,
@@ -73,7 +85,10 @@ std::vector<Record> assign_leaderless(const MetadataState& state, const Candidat
     if (records.size() == kRecordsMax) break;
     const auto& partition = *state.partition(id);
     const auto move = state.moves().find(id);
+    const auto holder = holder_of_disk(state, partition);
+    if (holder && !shares.find(*holder)) continue;
     const BrokerState* broker = move == state.moves().end() ? nullptr : shares.find(move->second);
+    if (holder) broker = shares.find(*holder);
     if (!broker) broker = shares.find(partition.last_leader);
     if (!broker) broker = &shares.fewest();
     shares.add(broker->id);

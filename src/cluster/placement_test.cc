@@ -69,6 +69,27 @@ TEST(Placement, without_a_leader_the_last_one_comes_first_then_who_has_fewest) {
   EXPECT_TRUE(assign_leaderless(placed.state, placed.brokers({1, 2, 3})).empty());
 }
 
+TEST(Placement, batches_that_lie_on_a_disk_wait_for_the_broker_that_holds_it) {
+  Placed placed(2, 2);
+  const auto on_disk = [] {
+    return RegisterBrokerRecord{.broker_id = 7, .host = "h", .port = 1, .wal_kind = WalKind::kDisk};
+  };
+  placed.apply(on_disk());
+  placed.apply_all(assign_leaderless(placed.state, placed.brokers({7})));
+  const Incarnation before = placed.incarnation(7);
+  placed.apply(FenceRecord{7, before});
+  placed.apply(RecoveredRecord{7, before, SlotNumber(1), SlotNumber(5), {{{kTopic, 0}, 10}}});
+  // Partition 1 never held anything: it goes where it likes.
+  auto elsewhere = assign_leaderless(placed.state, placed.brokers({1, 2}));
+  ASSERT_EQ(elsewhere.size(), 1u);
+  EXPECT_EQ(std::get<AssignLeaderRecord>(elsewhere.front()).partition.partition, 1);
+  placed.apply(MovePartitionRecord{{kTopic, 0}, 2});
+  EXPECT_EQ(assign_leaderless(placed.state, placed.brokers({1, 2})).size(), 1u) << "not even where it shall move";
+  placed.apply(on_disk());
+  for (const auto& record : assign_leaderless(placed.state, placed.brokers({1, 2, 7})))
+    EXPECT_EQ(std::get<AssignLeaderRecord>(record).broker_id, 7);
+}
+
 TEST(Placement, a_release_of_a_move_names_its_target_and_a_fenced_target_nobody) {
   Placed placed(3, 2);
   placed.apply_all(assign_leaderless(placed.state, placed.brokers({1})));

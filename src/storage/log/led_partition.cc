@@ -54,6 +54,8 @@ std::expected<AppendTicket, AppendRefusal> LedPartition::append(Slice batch) {
     return std::unexpected(AppendRefusal::kOverloaded);
   }
   const SlotRef slot = parts_.committer.slot_for(bytes);
+  // It may have sent a full slot, and a disk that takes no more writes says so at once.
+  if (parts_.committer.fenced().is_set()) return std::unexpected(AppendRefusal::kStopped);
   const auto entry = log.index().end();
   auto appended = log.append(batch, slot, parts_.clock.wall_ms());
   if (!appended) return std::unexpected(appended.error());

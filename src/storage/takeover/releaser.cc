@@ -109,12 +109,13 @@ Task<Result<void>> Releaser::commit(std::vector<cluster::Record> releases) {
   co_return Result<void>();
 }
 
+// This incarnation's, or an earlier one's that is not drained yet: the next leader cannot read it.
 bool Releaser::local_wal() const {
   const auto& brokers = parts_.cluster.state().brokers();
   const auto broker = brokers.find(parts_.cluster.broker_id());
-  if (broker == brokers.end()) return false;
-  const auto mine = broker->second.incarnations.find(parts_.cluster.incarnation());
-  return mine != broker->second.incarnations.end() && mine->second.wal_kind == cluster::WalKind::kDisk;
+  return broker != brokers.end() && std::ranges::any_of(broker->second.incarnations, [](const auto& incarnation) {
+           return incarnation.second.wal_kind == cluster::WalKind::kDisk;
+         });
 }
 
 Task<void> Releaser::make_objects(const std::vector<PartitionId>& ids) {
