@@ -49,7 +49,8 @@ Result<std::unique_ptr<Store>> open_s3(const std::string& text, Executor executo
   TRY(S3Location location, find_s3(url, environment));
   ResilientOptions resilience;
   resilience.hedge = location.hedge;
-  TRY(auto client, S3Client::make(std::move(location), url.profile, executor, clock, files, std::move(environment)));
+  TRY(auto client,
+      S3Client::make(std::move(location), url.profile, executor, clock, files, std::move(environment), metrics));
   return make_resilient_store(make_s3_store(std::move(client)), std::move(executor), clock, make_system_random(),
                               metrics, resilience);
 }

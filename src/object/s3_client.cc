@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kInlineHashBytes = 256 << 10;
 constexpr std::string_view kEmptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+constexpr const char* kList = "LIST";
 constexpr std::string_view kUnsigned = "UNSIGNED-PAYLOAD";
 
 std::string chain_sha256(const SliceChain& body) {
@@ -57,24 +58,36 @@ std::string base64(std::string_view bytes) {
 }
 
 Result<std::shared_ptr<S3Client>> S3Client::make(S3Location location, std::string profile, Executor executor,
-                                                 Clock& clock, BlockingPool& files, Environment environment) {
+                                                 Clock& clock, BlockingPool& files, Environment environment,
+                                                 Metrics& metrics) {
   std::shared_ptr<net::TlsContext> tls;
   if (location.tls) {
     TRY(tls, net::make_tls_context(location.ca_file));
   }
   auto http = http_options(location, std::move(tls));
   return std::shared_ptr<S3Client>(new S3Client(std::move(location), std::move(profile), std::move(executor), clock,
-                                                files, std::move(environment), std::move(http)));
+                                                files, std::move(environment), std::move(http), metrics));
 }
 
 S3Client::S3Client(S3Location location, std::string profile, Executor executor, Clock& clock, BlockingPool& files,
-                   Environment environment, net::HttpClientOptions http)
+                   Environment environment, net::HttpClientOptions http, Metrics& metrics)
     : location_(std::move(location)),
       executor_(std::move(executor)),
       clock_(clock),
       files_(files),
       provider_(executor_, clock, files, std::move(environment), {std::move(profile), location_.region}),
-      http_(executor_, clock, std::move(http)) {}
+      http_(executor_, clock, std::move(http)) {
+  for (const char* method : {"PUT", "POST", "GET", "HEAD", "DELETE", kList}) {
+    requests_[method] = &metrics.counter("millrace_object_s3_requests_total", "Requests sent to S3, attempts included",
+                                         {{"method", method}});
+  }
+}
+
+void S3Client::count(const S3Request& request) {
+  std::string charged = request.method;
+  if (request.key.empty()) charged = request.method == "POST" ? "DELETE" : kList;
+  requests_.at(charged)->Increment();
+}
 
 std::string S3Client::endpoint() const {
   return fmt::format("{}://{}", location_.tls ? "https" : "http", http_.host_header());
@@ -122,6 +135,7 @@ Task<Result<net::HttpReply>> S3Client::send(std::shared_ptr<S3Client> self, S3Re
   CO_TRY(const S3Credentials credentials, co_await self->provider_.get());
   CO_TRY(std::string hash, co_await self->payload_hash(request.body, request.sign_body));
   self->used_ = credentials;
+  self->count(request);
   net::HttpCall call = self->sign(std::move(request), credentials, std::move(hash));
   auto reply = co_await self->http_.send(std::move(call));
   if (!reply && reply.error().code() == Code::kCorrupt && effect == S3Effect::kWrites)

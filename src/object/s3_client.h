@@ -1,16 +1,21 @@
 // One signed request to an S3 bucket, and what its answer means: credentials, signature, checksum, connection, error
 // table. Everything above it (s3_store, s3_upload) only says which request. One attempt per call, no redirects.
 //
+// Metrics: millrace_object_s3_requests_total{method}, every attempt, by what the store charges: requests to the bucket
+// itself are LIST (a GET) and DELETE (the POST that removes many).
+//
 // Calls are static and hold the client by shared_ptr: a store may be dropped while one runs. One thread (the
 // executor's), bodies above 256 KiB are hashed on the BlockingPool. Clock and pool must outlive the calls.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "base/task.h"
 #include "net/http_client.h"
 #include "object/environment.h"
@@ -37,7 +42,8 @@ class S3Client {
  public:
   // kInvalid: the location's ca_file.
   static Result<std::shared_ptr<S3Client>> make(S3Location location, std::string profile, Executor executor,
-                                                Clock& clock, BlockingPool& files, Environment environment);
+                                                Clock& clock, BlockingPool& files, Environment environment,
+                                                Metrics& metrics);
 
   // An answer of any status; an error when there is none: kUnavailable or kDenied (not sent), kTimeout (unknown),
   // kCorrupt (reads only: not HTTP, or too large).
@@ -51,7 +57,8 @@ class S3Client {
 
  private:
   S3Client(S3Location location, std::string profile, Executor executor, Clock& clock, BlockingPool& files,
-           Environment environment, net::HttpClientOptions http);
+           Environment environment, net::HttpClientOptions http, Metrics& metrics);
+  void count(const S3Request& request);
   Task<Result<std::string>> payload_hash(SliceChain body, bool sign_body);
   net::HttpCall sign(S3Request request, const S3Credentials& credentials, std::string payload_hash);
   std::string endpoint() const;
@@ -63,6 +70,7 @@ class S3Client {
   S3Provider provider_;
   net::HttpClient http_;
   S3Credentials used_;  // by the last request
+  std::map<std::string, Counter*, std::less<>> requests_;
 };
 
 std::string base64(std::string_view bytes);

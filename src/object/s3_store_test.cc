@@ -35,7 +35,7 @@ class S3Store : public testing::Test {
     const auto parsed = parse_s3_url(url);
     ASSERT_TRUE(parsed) << parsed.error().to_string();
     auto client = S3Client::make(*locate_s3(*parsed, {}), parsed->profile, loop_.executor(), loop_.clock(), files_,
-                                 std::move(environment));
+                                 std::move(environment), metrics_);
     ASSERT_TRUE(client) << client.error().to_string();
     store_ = make_s3_store(*client, options);
   }
@@ -64,6 +64,7 @@ class S3Store : public testing::Test {
 
   EventLoop loop_;
   BlockingPool files_{2};
+  Metrics metrics_;
   S3Double s3_{loop_};
   std::unique_ptr<Random> random_ = make_seeded_random(1);
   std::unique_ptr<Store> store_;
@@ -186,6 +187,21 @@ TEST_F(S3Store, large_bodies_go_up_in_parts_and_create_only) {
   EXPECT_EQ(again.error().code(), Code::kExists);
   EXPECT_EQ(s3_.objects.at("p/large").body, body);
   EXPECT_TRUE(s3_.uploads.empty()) << "the refused upload was not aborted";
+}
+
+TEST_F(S3Store, requests_are_counted_as_they_are_charged) {
+  ASSERT_TRUE(put("one", "body"));
+  ASSERT_FALSE(put("one", "body"));                      // refused, and charged
+  ASSERT_TRUE(put("large", std::string(100'001, 'x')));  // POST, four parts, POST
+  ASSERT_TRUE(wait(store_->get_range("one", {0, 2})));
+  ASSERT_TRUE(wait(store_->list("", "", 10)));
+  ASSERT_TRUE(wait(store_->remove({"one"})));
+  ASSERT_TRUE(wait(store_->remove({"large", "absent"})));
+  const std::string text = metrics_.expose();
+  for (const auto* line : {"{method=\"PUT\"} 6\n", "{method=\"POST\"} 2\n", "{method=\"GET\"} 1\n",
+                           "{method=\"LIST\"} 1\n", "{method=\"DELETE\"} 2\n", "{method=\"HEAD\"} 0\n"}) {
+    EXPECT_NE(text.find("millrace_object_s3_requests_total" + std::string(line)), std::string::npos) << line << text;
+  }
 }
 
 TEST_F(S3Store, an_upload_that_was_not_completed_was_not_applied) {
