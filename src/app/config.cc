@@ -53,6 +53,9 @@ constexpr Known kKnown[] = {
     {"wal.segment.bytes", "67108864", "Size of the files of a WAL on a disk."},
     {"wal.cut.interval.ms", "1", "Least time between two slots under load; the first after a pause never waits."},
     {"wal.linger.ms", "5", "Longest wait of a batch for company while PUTs are in flight."},
+    {"wal.puts.per.second", "50",
+     "PUTs of slots a second that little traffic may cost, and as many again for each 3 MiB a second; batches wait for "
+     "the next one (of a bucket that charges for requests: one a second is 13 USD a month on S3)."},
     {"wal.slot.bytes", "8388608", "A WAL slot is cut at this size."},
     {"wal.puts.inflight", "16", "PUTs of WAL slots in flight."},
     {"wal.tail.bytes", "268435456", "Memory for the newest batches, from which tail reads are served."},

@@ -26,6 +26,7 @@ Result<storage::EngineOptions> engine_options(const Config& config) {
   constexpr std::int64_t kGiB = 1LL << 30;
   storage::EngineOptions options;
   TRY(const auto linger, config.get_int("wal.linger.ms", 0, 10'000));
+  TRY(const auto budget, config.get_int("wal.puts.per.second", 1, 1'000'000));
   TRY(const auto cut, config.get_int("wal.cut.interval.ms", 0, 10'000));
   TRY(const auto slot, config.get_int("wal.slot.bytes", 1 << 16, 64 << 20));
   TRY(const auto puts, config.get_int("wal.puts.inflight", 1, 256));
@@ -56,7 +57,7 @@ Result<storage::EngineOptions> engine_options(const Config& config) {
   options.block_cache_bytes = static_cast<std::size_t>(cache);
   options.cold_reads_bytes_max = static_cast<std::size_t>(cold_reads);
   // A directory takes PUTs for nothing: the budget is for stores that charge for each.
-  if (!charges_for_requests(config.get("bucket"))) options.idle_puts_per_second_max = 1e6;
+  options.idle_puts_per_second_max = charges_for_requests(config.get("bucket")) ? static_cast<double>(budget) : 1e6;
   return options;
 }
 

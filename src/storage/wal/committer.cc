@@ -10,6 +10,7 @@ namespace millrace::storage {
 namespace {
 
 constexpr Duration kWarnInterval = 5s;
+constexpr double kBytesPerBudget = 50 * (64 << 10);  // so much traffic earns the budget of PUTs once more
 
 CommitterOptions core_options(const EngineOptions& options) {
   CommitterOptions core;
@@ -19,6 +20,7 @@ CommitterOptions core_options(const EngineOptions& options) {
   core.slot_bytes_max = std::min<std::size_t>(options.slot_bytes_max, 15 << 20);
   core.puts_in_flight_max = std::max<std::size_t>(options.puts_in_flight_max, 1);
   core.puts_per_second_max = options.idle_puts_per_second_max;
+  core.bytes_per_put = static_cast<std::size_t>(std::max(kBytesPerBudget / core.puts_per_second_max, 1.0));
   return core;
 }
 
