@@ -81,7 +81,7 @@ sim-scenarios: sim-run  ## the simulation's scripted stories, SEEDS=1000 of each
 sim-mutants: sim-run  ## broken variants of the protocol: each must be caught within a stated number of seeds (1 min)
 	@build/release/sim_run --mutants
 
-bench: build  ## beside Apache Kafka, Debezium and Postgres on this machine (45 min)
+bench: build  ## beside Apache Kafka, raw S3, Debezium and Postgres on this machine (2 h; parts: bench/run --help)
 	@$(SETUP) demo test
 	@.venv/bin/python -B bench/run $(ARGS)
 

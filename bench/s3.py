@@ -19,6 +19,10 @@ PUTS_IN_FLIGHT = 16  # wal.puts.inflight, as shipped
 # S3 Standard, us-east-1, USD for one request. Deletes are free.
 PRICES = {"PUT": 0.005e-3, "POST": 0.005e-3, "LIST": 0.005e-3, "GET": 0.0004e-3, "HEAD": 0.0004e-3, "DELETE": 0.0}
 HOURS_PER_MONTH = 730
+# The names of the store's log, where they are not the method.
+METHODS = {"PutObject": "PUT", "UploadPart": "PUT", "CreateMultipartUpload": "POST", "CompleteMultipartUpload": "POST", "GetObject": "GET",
+           "HeadObject": "HEAD", "ListObjectsV2": "LIST", "DeleteObject": "DELETE", "AbortMultipartUpload": "DELETE", "DeleteObjects": "DELETE"}
+SPARING = 4  # wal.puts.per.second of a cluster that saves requests
 PUT_BYTES = ("millrace_object_bytes_total", '{op="put_if_absent"}')
 PUT_COUNT = ("millrace_object_requests_total", '{op="put_if_absent",result="ok"}')
 
@@ -151,26 +155,28 @@ class Requests:
         return total
 
     def logged(self):
-        """The log's own account; a list is a GET of the bucket."""
         found = Counter()
         with self.store.access_log.open(errors="replace") as log:
             log.seek(self.position)
             for line in log:
-                if request := re.search(r'"(PUT|POST|GET|HEAD|DELETE) /\S*? HTTP', line):
-                    lists = request.group(1) == "GET" and "list-type=" in request.group(0)
-                    found["LIST" if lists else request.group(1)] += 1
+                if operation := re.search(r" s3_(\w+) ", line):
+                    found[METHODS.get(operation.group(1), operation.group(1))] += 1
         return found
 
     def restart(self):
         self.position = self.store.access_log.stat().st_size if self.store.access_log.exists() else 0
         self.before = self.own()
 
-    def quiet(self, for_s, timeout_s):
-        """Until nothing was asked for `for_s` seconds: what compaction and collection ask belongs to the load."""
-        seen, since, end = self.own(), time.monotonic(), time.monotonic() + timeout_s
+    def quiet(self, for_s, timeout_s=300):
+        """Until nothing was written or removed for `for_s` seconds: compaction and collection belong to the load."""
+
+        def writes():
+            return {method: n for method, n in self.own().items() if method not in ("GET", "HEAD", "LIST")}
+
+        seen, since, end = writes(), time.monotonic(), time.monotonic() + timeout_s
         while time.monotonic() < end and time.monotonic() - since < for_s:
             time.sleep(1)
-            if (now := self.own()) != seen:
+            if (now := writes()) != seen:
                 seen, since = now, time.monotonic()
 
     def taken(self):
@@ -183,23 +189,32 @@ def requests(size, scratch):
     gib = size["requests_gib"]
     records = int(gib * GIB / RECORD)
     with store_in(scratch, "requests", access_log=True) as store:
-        with ours_on(store, Path(scratch) / "requests-load") as server:
-            asked = Requests(store, [server])
-            for name, rate in (("10 MB/s", 10_000_000 // RECORD), ("full speed", 0)):
-                say(f"== requests: {gib} GiB at {name}")
-                topic = name.partition(" ")[0]
-                run_json(CLIENT, "create", server.address, topic, PARTITIONS)
-                asked.restart()
-                produce(server, topic, records, rate)
-                asked.quiet(size["quiet_s"], 120)
-                record[f"write, {name}"] = {**asked.taken(), "gib": gib}
-            server.process.restart()  # nothing in memory
-            server.address, server.pid = server.process.kafka, server.process.pid
-            asked.restart()
-            say(f"== requests: reading {gib} GiB")
-            consume(server, "10", records)
-            record["read from the store"] = {**asked.taken(), "gib": gib}
+        for name, rate, options in (
+            ("at 10 MB/s", 10_000_000 // RECORD, ()),
+            (f"at 10 MB/s, wal.puts.per.second={SPARING}", 10_000_000 // RECORD, (f"wal.puts.per.second={SPARING}",)),
+            ("at full speed", 0, ()),
+        ):
+            say(f"== requests: {gib} GiB {name}")
+            sets = [x for option in (*options, *size["requests_settings"]) for x in ("--set", option)]
+            with ours_on(store, Path(scratch) / f"requests-{len(record)}", *sets) as server:
+                record |= write_and_read(Requests(store, [server]), server, name, records, rate, size)
         record |= idle(size, scratch, store)
+    return record
+
+
+def write_and_read(asked, server, name, records, rate, size):
+    gib = records * RECORD / GIB
+    run_json(CLIENT, "create", server.address, "t", PARTITIONS)
+    asked.restart()
+    result = produce(server, "t", records, rate, ("linger.ms=1",) if rate else ())
+    asked.quiet(size["quiet_s"])
+    record = {f"write {name}": {**asked.taken(), "gib": gib, **({"p50_ms": result["p50_ms"], "p99_ms": result["p99_ms"]} if rate else {})}}
+    if not rate:
+        server.process.restart()  # nothing in memory
+        server.address, server.pid = server.process.kafka, server.process.pid
+        asked.restart()
+        consume(server, "t", records)
+        record["read it from the store"] = {**asked.taken(), "gib": gib}
     return record
 
 
@@ -211,8 +226,8 @@ def idle(size, scratch, store):
             servers = []
             for n in range(count):
                 directory = Path(scratch) / f"idle-{count}"
-                arguments = ("--node-id", str(n + 1))
-                server = OurServer(directory, "s3", *arguments, store=store)
+                sets = [x for option in size["requests_settings"] for x in ("--set", option)]
+                server = OurServer(directory, "s3", "--node-id", str(n + 1), *sets, store=store)
                 server.process.directory.mkdir(exist_ok=True)
                 server.process.log_path = directory / f"{n}.log"
                 server.process.ready_path = directory / f"{n}.json"
@@ -222,7 +237,7 @@ def idle(size, scratch, store):
             run_json(CLIENT, "create", servers[0].address, "t", PARTITIONS)
             produce(servers[0], "t", 1000)
             asked = Requests(store, servers)
-            asked.quiet(size["quiet_s"], 120)
+            asked.quiet(size["quiet_s"])
             asked.restart()
             begin = time.monotonic()
             time.sleep(size["idle_s"])
@@ -244,8 +259,9 @@ def requests_table(record):
         cost = dollars(own) / unit
         money = f"{cost:.4f} $/GiB" if "gib" in seen else f"{cost * HOURS_PER_MONTH:.2f} $/month"
         same = "the same" if own == seen["logged"] else ", ".join(f"{m} {n / unit:.0f}" for m, n in seen["logged"].items()) or "none"
-        rows.append([name, "GiB" if "gib" in seen else "hour", *cells, money, same])
-    lines = markdown("Requests to S3", ["what", "per", *methods, "S3 would charge", "by the store's log"], rows)
+        latency = f"{seen['p50_ms']:.0f} / {seen['p99_ms']:.0f}" if "p50_ms" in seen else ""
+        rows.append([name, "GiB" if "gib" in seen else "hour", *cells, money, latency, same])
+    lines = markdown("Requests to S3", ["what", "per", *methods, "S3 would charge", "ack p50 / p99 ms", "by the store's log"], rows)
     return [*lines[:-1], "", "Prices of S3 Standard: 0.005 $ per 1,000 PUT, POST and LIST, 0.0004 $ per 1,000 GET and HEAD; DELETE is free. Idle hours are "
             f"scaled from {min(s['hours'] for s in record.values() if 'hours' in s) * 3600:.0f} s. Storage and transfer are not in this.", ""]
 

@@ -47,7 +47,7 @@ def restart(server, topics):
     produced = time.monotonic() - begin
     run_json(CLIENT, "consume", server.address, "t0", 1)
     fetched = time.monotonic() - begin
-    return {"ready": ready, "produce": produced, "fetch": fetched, "rss": server.resident_mib()}
+    return {"ready": ready, "produce": produced, "fetch": fetched, "rss": server.resident_mib(), "cpu": server.cpu_seconds()}
 
 
 def idle(server, seconds):
@@ -147,6 +147,7 @@ ROWS = [
     ("start to ready, s", lambda s: f"{s['restart']['ready']:.1f}"),
     ("... to a first record acknowledged, s", lambda s: f"{s['restart']['produce']:.1f}"),
     ("... to a first record read, s", lambda s: f"{s['restart']['fetch']:.1f}"),
+    ("... server CPU-s until then", lambda s: f"{s['restart']['cpu']:.1f}"),
     ("resident MiB then", lambda s: f"{s['restart']['rss']:.0f}"),
     ("start after kill -9 to ready, s", lambda s: f"{s['after_kill']['ready']:.1f}"),
     ("... to a first record acknowledged, s", lambda s: f"{s['after_kill']['produce']:.1f}"),
