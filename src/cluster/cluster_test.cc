@@ -11,6 +11,7 @@
 #include "cluster/test_topics.h"
 #include "object/faulty_store.h"
 #include "object/memory_store.h"
+#include "object/metered_store.h"
 #include "object/open.h"
 
 namespace millrace::cluster {
@@ -307,6 +308,39 @@ TEST(MetadataLog, rule_4_a_reader_below_the_floor_reloads_the_snapshot) {
     EXPECT_TRUE(co_await reader.catch_up());
     EXPECT_EQ(reader.state().serialize(), cluster->state().serialize());
     co_await cluster->stop();
+  });
+}
+
+TEST(MetadataLog, a_look_costs_two_gets_and_a_known_entry_no_more) {
+  World world;
+  world.run([](World& w) -> Task<void> {
+    Metrics counted;
+    const auto store = object::make_metered_store(std::make_unique<object::MemoryStore>(), nullptr, counted);
+    const auto gets = [&counted] {
+      double sum = 0;
+      for (const char* op : {"get", "get_if_changed"})
+        for (const char* result : {"ok", "missed"})
+          sum += counted.counter("millrace_object_requests_total", "", {{"op", op}, {"result", result}}).Value();
+      return sum;
+    };
+    auto opened = co_await open_cluster(w.loop.executor(), w.loop.clock(), *w.random, *store, w.metrics, w.options);
+    CHECK(opened);
+    Cluster& cluster = **opened;
+    MetadataLog reader(w.loop.executor(), w.loop.clock(), *w.random, *store, 5s);
+    EXPECT_TRUE(co_await reader.open());
+    double before = gets();
+    EXPECT_TRUE(co_await reader.catch_up());
+    EXPECT_EQ(gets() - before, 2);
+    for (const char* name : {"a", "b", "c"}) EXPECT_TRUE(co_await make_topic(cluster, name, 1));
+    const LogSeq known = cluster.state().applied();
+    EXPECT_TRUE(co_await make_topic(cluster, "d", 1));
+    before = gets();
+    EXPECT_TRUE(co_await reader.catch_up(known));
+    EXPECT_EQ(gets() - before, 4) << "three entries and the root";
+    EXPECT_EQ(reader.state().applied(), known);
+    EXPECT_TRUE(co_await reader.catch_up());
+    EXPECT_EQ(reader.state().serialize(), cluster.state().serialize());
+    co_await cluster.stop();
   });
 }
 

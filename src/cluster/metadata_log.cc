@@ -12,7 +12,7 @@
 namespace millrace::cluster {
 namespace {
 
-constexpr std::size_t kReadAheadMax = 64;
+constexpr std::uint64_t kReadAheadMax = 64, kReadAheadAtStart = 16;
 constexpr Duration kReadBackOffMax = 1s;
 
 SliceChain chain_of(std::string bytes) {
@@ -112,7 +112,7 @@ Task<Result<void>> MetadataLog::open() {
   CO_TRY_VOID(co_await check_format());
   CO_TRY_VOID(co_await refresh_root());
   if (root_) CO_TRY_VOID(co_await load_snapshot());
-  co_return co_await catch_up();
+  co_return co_await read_on(LogSeq(0), kReadAheadAtStart);
 }
 
 Task<Result<std::string>> MetadataLog::fetch_snapshot(SnapshotRef ref) {
@@ -148,10 +148,12 @@ Task<Result<void>> MetadataLog::load_snapshot() {
   co_return fail(std::move(last).with("no snapshot of the metadata can be read"));
 }
 
-Task<Result<void>> MetadataLog::catch_up() {
-  std::size_t ahead = 4;
-  for (;;) {
+Task<Result<void>> MetadataLog::catch_up(LogSeq known) { return read_on(known, 1); }
+
+Task<Result<void>> MetadataLog::read_on(LogSeq known, std::size_t ahead) {
+  do {
     const LogSeq from = next_;
+    if (known >= from) ahead = static_cast<std::size_t>(std::min(known.value() - from.value() + 1, kReadAheadMax));
     const std::vector<Result<object::Object>> entries = co_await get_entries(from, ahead);
     // Rule 4: the floor is read after the entries; also after a 404, which may be a deleted entry (rule 18).
     CO_TRY_VOID(co_await refresh_root());
@@ -165,7 +167,8 @@ Task<Result<void>> MetadataLog::catch_up() {
       CO_TRY_VOID(apply_bytes(entry->body.view()));
     }
     ahead = std::min(ahead * 2, kReadAheadMax);
-  }
+  } while (known == LogSeq(0) || next_ <= known);
+  co_return Result<void>();
 }
 
 Result<void> MetadataLog::apply_bytes(std::string_view bytes) {

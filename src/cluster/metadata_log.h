@@ -37,8 +37,9 @@ class MetadataLog {
 
   // Checks or creates `format`, loads the newest snapshot that is whole, replays to the end.
   Task<Result<void>> open();
-  // Applies all entries that exist now; reloads the snapshot when the floor passed us.
-  Task<Result<void>> catch_up();
+  // Applies all entries that exist now, or those up to `known`, which is known to be there: then it looks no further.
+  // Reloads the snapshot when the floor passed us. Looking costs two GETs when nothing is new.
+  Task<Result<void>> catch_up(LogSeq known = LogSeq(0));
 
   enum class Append { kCommitted, kLost };
   // One entry at the next number; applied when it answers kCommitted. kLost: somebody else's valid entry is there, not
@@ -59,6 +60,7 @@ class MetadataLog {
 
  private:
   Task<Result<void>> check_format();
+  Task<Result<void>> read_on(LogSeq known, std::size_t ahead);
   Task<Result<void>> load_snapshot();
   Task<Result<std::string>> fetch_snapshot(SnapshotRef ref);
   Task<Result<void>> refresh_root();

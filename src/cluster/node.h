@@ -117,7 +117,7 @@ class ClusterNode final : public Cluster {
   Task<void> follow_loop();
   Task<void> follow_once();
   Task<void> check_control();
-  Task<Result<void>> catch_up();
+  Task<Result<void>> catch_up(LogSeq known = LogSeq(0));
   Task<Result<void>> catch_up_to(LogSeq seq);
   void hear_controller();
   Task<bool> may_claim();

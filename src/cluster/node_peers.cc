@@ -76,10 +76,10 @@ Task<Result<bool>> ClusterNode::register_at_controller() {
   co_return true;
 }
 
-Task<Result<void>> ClusterNode::catch_up() {
+Task<Result<void>> ClusterNode::catch_up(LogSeq known) {
   co_await log_lock_.lock();
   const LogSeq before = state().applied();
-  const Result<void> done = co_await log_.catch_up();
+  const Result<void> done = co_await log_.catch_up(known);
   log_lock_.unlock();
   if (state().applied() != before && writer_.incarnation.value() != 0) applied();
   co_return done;
@@ -89,7 +89,7 @@ Task<Result<void>> ClusterNode::catch_up() {
 Task<Result<void>> ClusterNode::catch_up_to(LogSeq seq) {
   const SteadyTime deadline = clock_.now() + options_.commit_deadline;
   while (state().applied() < seq) {
-    CO_TRY_VOID(co_await catch_up());
+    CO_TRY_VOID(co_await catch_up(seq));
     if (state().applied() >= seq) break;
     if (clock_.now() >= deadline) {
       co_return fail(Code::kTimeout, fmt::format("metadata entry {} does not turn up in the bucket", seq.value()));
@@ -116,6 +116,7 @@ Task<void> ClusterNode::follow_loop() {
 Task<void> ClusterNode::follow_once() {
   const auto endpoint = controller();
   bool heard = false;
+  LogSeq told(0);
   if (endpoint && healthy_) {
     PeerRequest request;
     const std::uint64_t wish = on_disk() ? lease_.wish(clock_.now()) : 0;
@@ -125,10 +126,11 @@ Task<void> ClusterNode::follow_once() {
     if (heard) hear_controller();
     if (heard) hear_grant(answer->lease_granted);
     if (heard && answer->applied <= state().applied()) co_return;
+    if (heard) told = answer->applied;
   }
   if (stopping() || controls_) co_return;
   const std::uint64_t epoch = state().controller_epoch();
-  const Result<void> read = co_await catch_up();
+  const Result<void> read = co_await catch_up(told);
   if (!read) LOG_WARN("cluster.cannot_read_log", {"error", read.error().message()});
   if (heard || stopping() || fenced_) co_return;
   // A new controller gets its time, too.
