@@ -169,7 +169,6 @@ std::vector<WalId> ClusterNode::to_recover() const {
 // One catch-up of the log answers all who asked before it began.
 Task<Result<void>> ClusterNode::prove_live() {
   if (fenced_) co_return fail(*fenced_);
-  if (!peers_) co_return Result<void>();
   const std::uint64_t mine = proofs_begun_ + 1;
   while (proofs_done_ < mine && proofs_begun_ != proofs_done_) co_await proof_done_.wait();
   if (proofs_done_ < mine) {
