@@ -1,5 +1,6 @@
 #include "storage/compaction/batch_filter.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "kafka/batch_builder.h"

@@ -1,6 +1,7 @@
 // Merges and key compaction through a whole engine over a bucket in memory.
 #include "storage/compaction/rewriter.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/event_loop.h"
