@@ -14,7 +14,8 @@ TEST(Simulation, no_acknowledged_record_is_lost_moved_or_doubled) {
 }
 
 TEST(Simulation, scenarios_end_well) {
-  for (const char* name : {"paused-leader", "holes", "racing-claims", "forced-moves", "rolling-restart"}) {
+  for (const char* name :
+       {"paused-leader", "holes", "racing-claims", "forced-moves", "rolling-restart", "moved-volume", "power-losses"}) {
     const auto report = run_campaign({.first_seed = 1, .seeds = 1, .run = {.scenario = name}});
     EXPECT_EQ(report.seeds_run, 1u);
     EXPECT_TRUE(report.failed.empty()) << name;

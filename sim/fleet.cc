@@ -103,14 +103,14 @@ Task<void> Fleet::supervise(std::int32_t broker_id) {
   while (!ended_) {
     const auto node = start(broker_id, Kind::kSupervised);
     brokers_[broker_id] = node;
-    while (!node->dead() && !node->over && !ended_) co_await sleep_for(clock, 100ms);
+    while (!node->dead() && !node->over && !node->without_power() && !ended_) co_await sleep_for(clock, 100ms);
     if (ended_) co_return;
     look_at_error(*node);
     ++crashes_;
     const std::string why = node->error ? ": " + node->error->to_string() : std::string();
     world_.trace(node->dead() ? "died" : "over", node->host + why);
     // A process that learnt of its end takes a moment to leave.
-    if (!node->dead()) co_await sleep_for(clock, world_.up_to(500ms));
+    if (!node->dead() && !node->without_power()) co_await sleep_for(clock, world_.up_to(500ms));
     if (!node->dead()) world_.kill(*node->place);
     network_.killed(node->machine);
     brokers_[broker_id] = nullptr;

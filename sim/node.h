@@ -63,6 +63,8 @@ struct Node {
   void commit(std::vector<cluster::Record> records);
   bool dead() const { return place->clock.dead; }
   bool paused() const;
+  // Its disk died under it, with the host.
+  bool without_power() const { return volume_session != 0 && !options.volume->holds(volume_session); }
   // Its process is gone, and with it its lock on the volume; or its host lost power.
   void let_go_of_volume(bool power_lost);
   bool listens() const { return !dead() && cluster && (open || over || options.listens_early); }

@@ -2,12 +2,13 @@
 
 namespace millrace::sim {
 
-using storage::Sabotage;
+namespace {
 
-const std::vector<Variant>& all_variants() {
-  using Lease = cluster::LeaseSabotage;
-  static const std::vector<Variant> variants = {
-      {.within = 1000, .wal = WalMix::kBySeed},
+using storage::Sabotage;
+using Lease = cluster::LeaseSabotage;
+
+std::vector<Variant> log_variants() {
+  return {
       {.name = "ack-before-durable",
        .what = "a batch is acknowledged when its slot is sent",
        .expect = Expect::kCaught,
@@ -43,6 +44,25 @@ const std::vector<Variant>& all_variants() {
        .expect = Expect::kCaught,
        .within = 20,
        .sabotage = Sabotage::kCleanNewest},
+      {.name = "stale-floor",
+       .what = "recovery reads from the floor that it saw first (rule 2)",
+       .expect = Expect::kCaught,
+       .within = 50,
+       .sabotage = Sabotage::kStaleFloor},
+      {.name = "compact-unacked",
+       .what =
+           "slots are merged before they are acknowledged (rule 8): what is merged is in memory, nothing rests on it",
+       .within = 100,
+       .sabotage = Sabotage::kCompactUnacked},
+      {.name = "resume-on-timeout",
+       .what = "a leader accepts again when its Release is not answered (rule 11): it is sealed before it gives up",
+       .within = 100,
+       .sabotage = Sabotage::kResumeOnTimeout},
+  };
+}
+
+std::vector<Variant> bucket_variants() {
+  return {
       {.name = "plain-put",
        .what = "a create-only PUT replaces what is there",
        .expect = Expect::kCaught,
@@ -72,21 +92,11 @@ const std::vector<Variant>& all_variants() {
        .what = "LIST leaves out new names and shows removed ones: nothing may rest on it",
        .within = 100,
        .store = StoreBreak::kLyingList},
-      {.name = "stale-floor",
-       .what = "recovery reads from the floor that it saw first (rule 2)",
-       .expect = Expect::kCaught,
-       .within = 50,
-       .sabotage = Sabotage::kStaleFloor},
-      {.name = "compact-unacked",
-       .what = "slots are merged before they are acknowledged (rule 8)",
-       .expect = Expect::kCaught,
-       .within = 200,
-       .sabotage = Sabotage::kCompactUnacked},
-      {.name = "resume-on-timeout",
-       .what = "a leader accepts again when its Release is not answered (rule 11)",
-       .expect = Expect::kCaught,
-       .within = 200,
-       .sabotage = Sabotage::kResumeOnTimeout},
+  };
+}
+
+std::vector<Variant> lease_variants() {
+  return {
       {.name = "no-lease-check",
        .what = "a disk WAL acknowledges without a look at its lease (rule 25)",
        .expect = Expect::kCaught,
@@ -129,6 +139,11 @@ const std::vector<Variant>& all_variants() {
        .lease = Lease::kNoLock,
        .wal = WalMix::kDisk,
        .scenario = "moved-volume"},
+  };
+}
+
+std::vector<Variant> disk_variants() {
+  return {
       {.name = "ack-unsynced",
        .what = "a write is acknowledged though it failed (rule 29)",
        .expect = Expect::kCaught,
@@ -157,6 +172,21 @@ const std::vector<Variant>& all_variants() {
        .disk = disk::Sabotage::kSameNonce,
        .wal = WalMix::kDisk},
   };
+}
+
+std::vector<Variant> put_together() {
+  std::vector<Variant> all;
+  all.push_back({.within = 1000, .wal = WalMix::kBySeed});
+  for (auto* some : {log_variants, bucket_variants, lease_variants, disk_variants}) {
+    for (auto& variant : some()) all.push_back(std::move(variant));
+  }
+  return all;
+}
+
+}  // namespace
+
+const std::vector<Variant>& all_variants() {
+  static const std::vector<Variant> variants = put_together();
   return variants;
 }
 

@@ -78,7 +78,7 @@ class SimDisk final : public WalDisk {
   }
 
  private:
-  bool alive() const { return device_.session_ == session_ || device_.elsewhere_.contains(session_); }
+  bool alive() const { return device_.holds(session_); }
   static std::unexpected<Error> gone() { return fail(Code::kTimeout, "the process that asked is gone"); }
   std::unexpected<Error> lost() {
     device_.crash();

@@ -42,6 +42,7 @@ class SimVolume {
   // The same of the process that attached when session() was this; with its host's power, if nobody else is attached.
   void detach(std::uint64_t session, bool power_lost);
   std::uint64_t session() const { return session_; }
+  bool holds(std::uint64_t session) const { return session == session_ || elsewhere_.contains(session); }
   void crash();
 
   SimDiskOptions& options() { return options_; }

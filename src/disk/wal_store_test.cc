@@ -36,6 +36,11 @@ SliceChain chain_of(std::string text) {
   return out;
 }
 
+Task<Result<void>> answer(bool held) {
+  if (held) co_return Result<void>();
+  co_return fail(Code::kFenced, "the lease ended");
+}
+
 class WalStoreTest : public testing::Test {
  public:
   WalStoreTest() { options_.segment_bytes = kSegment; }
@@ -251,10 +256,7 @@ TEST_F(WalStoreTest, a_full_disk_is_waited_out) {
 TEST_F(WalStoreTest, nothing_is_acknowledged_after_the_lease_ended) {
   const auto body = [](WalStoreTest& t) -> Task<void> {
     bool held = true;
-    t.options_.still_held = [&held]() -> Task<Result<void>> {
-      if (held) co_return Result<void>();
-      co_return fail(Code::kFenced, "the lease ended");
-    };
+    t.options_.still_held = [&held] { return answer(held); };
     auto store = co_await t.open(&t.volume_);
     CO_ASSERT(store);
     (void)co_await t.put(**store, key_at(5, 0), "open");

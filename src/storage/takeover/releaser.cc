@@ -128,7 +128,8 @@ Task<void> Releaser::make_objects(const std::vector<PartitionId>& ids) {
     const std::int64_t end = open->second->log.end();
     for (const auto* partition = state.partition(id); partition && partition->registered_end() < end;
          partition = state.partition(id)) {
-      if (parts_.clock.now() >= deadline || parts_.committer.fenced().is_set()) break;
+      // A compactor that has stopped makes none.
+      if (parts_.clock.now() >= deadline || parts_.committer.fenced().is_set() || parts_.stopping) break;
       const SteadyTime soon = parts_.clock.now() + kReleaseAgainAfter;
       co_await parts_.cluster.changed().wait_until(parts_.clock, soon);
     }
