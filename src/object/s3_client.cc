@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kInlineHashBytes = 256 << 10;
 constexpr std::string_view kEmptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-constexpr const char* kList = "LIST";
+constexpr const char* kListMethod = "LIST";
 constexpr std::string_view kUnsigned = "UNSIGNED-PAYLOAD";
 
 std::string chain_sha256(const SliceChain& body) {
@@ -77,7 +77,7 @@ S3Client::S3Client(S3Location location, std::string profile, Executor executor, 
       files_(files),
       provider_(executor_, clock, files, std::move(environment), {std::move(profile), location_.region}),
       http_(executor_, clock, std::move(http)) {
-  for (const char* method : {"PUT", "POST", "GET", "HEAD", "DELETE", kList}) {
+  for (const char* method : {"PUT", "POST", "GET", "HEAD", "DELETE", kListMethod}) {
     requests_[method] = &metrics.counter("millrace_object_s3_requests_total", "Requests sent to S3, attempts included",
                                          {{"method", method}});
   }
@@ -85,7 +85,7 @@ S3Client::S3Client(S3Location location, std::string profile, Executor executor, 
 
 void S3Client::count(const S3Request& request) {
   std::string charged = request.method;
-  if (request.key.empty()) charged = request.method == "POST" ? "DELETE" : kList;
+  if (request.key.empty()) charged = request.method == "POST" ? "DELETE" : kListMethod;
   requests_.at(charged)->Increment();
 }
 
