@@ -74,6 +74,7 @@ int fill_with_zeros(int fd, std::uint64_t size) {
 struct DirectoryLock {
   Fd fd;
   bool held_here_before = false;
+  std::string text;  // what this process wrote into it
 };
 
 struct OpenFile {
@@ -185,6 +186,14 @@ class PosixDisk final : public WalDisk {
     co_return co_await writers_.run(std::move(job));
   }
 
+  Task<bool> still_last() override {
+    auto job = [path = directory_ + "/lock", mine = lock_.text] {
+      const auto text = object::read_file_text(path);
+      return text && *text == mine;
+    };
+    co_return co_await readers_.run(std::move(job));
+  }
+
  private:
   std::string path_of(const std::string& name) const { return directory_ + "/" + name; }
 
@@ -227,7 +236,7 @@ Result<DirectoryLock> take_directory_lock(const std::string& directory) {
   }
   const std::string boot = boot_id();
   lock.held_here_before = !boot.empty() && last.substr(pid.size()) == "\n" + boot + "\n";
-  const std::string mine = fmt::format("{}\n{}\n", ::getpid(), boot);
+  const std::string mine = lock.text = fmt::format("{}\n{}\n", ::getpid(), boot);
   const bool written = ::ftruncate(lock.fd.get(), 0) == 0 && ::pwrite(lock.fd.get(), mine.data(), mine.size(), 0) > 0;
   if (!written || ::fdatasync(lock.fd.get()) != 0) return fail(error_of(errno, "writing", path));
   return lock;

@@ -77,6 +77,8 @@ class SimDisk final : public WalDisk {
     co_return Result<void>();
   }
 
+  Task<bool> still_last() override { co_return device_.session_ == session_; }
+
  private:
   bool alive() const { return device_.holds(session_); }
   static std::unexpected<Error> gone() { return fail(Code::kTimeout, "the process that asked is gone"); }

@@ -50,6 +50,9 @@ class WalDisk {
   // Shorter only where the file ends.
   virtual Task<Result<Slice>> read(std::string name, object::ByteRange range) = 0;
   virtual Task<Result<void>> remove(std::string name) = 0;
+
+  // Nobody on another host has opened it since this process did.
+  virtual Task<bool> still_last() = 0;
 };
 
 }  // namespace millrace::disk

@@ -67,6 +67,7 @@ class WalStoreImpl final : public WalStore {
   };
 
   Task<Result<void>> know_disk();
+  Task<Result<void>> scan_once();
   Task<Result<void>> scan();
   Task<Result<void>> know_bucket();
   Task<Result<Side>> side_of(SlotAddress address);
@@ -101,7 +102,7 @@ class WalStoreImpl final : public WalStore {
   WalCore core_;
   Uuid bucket_id_;  // zero: there is no cluster in it yet
   std::uint64_t next_sequence_ = 1, next_file_ = 1;
-  bool disk_known_ = false, scanning_ = false;
+  bool disk_known_ = false, disk_checked_ = false, scanning_ = false;
   Event scanned_;
   std::optional<Writer> writer_;
   std::deque<Waiting> waiting_;
@@ -116,11 +117,25 @@ class WalStoreImpl final : public WalStore {
 // until then its holder may write, and acknowledge, there (rule 26). The first access to a WAL comes after that.
 Task<Result<void>> WalStoreImpl::open() {
   if (!disk_ || !disk_->held_here_before()) co_return Result<void>();
-  co_return co_await know_disk();
+  co_return co_await scan_once();
 }
 
+// What was read when this process started is stale when another host had the volume since (a suspended start).
 Task<Result<void>> WalStoreImpl::know_disk() {
-  if (!disk_ || disk_known_) co_return Result<void>();
+  if (!disk_ || disk_checked_) co_return Result<void>();
+  CO_TRY_VOID(co_await scan_once());
+  const bool last = co_await disk_->still_last();
+  if (!last) {
+    co_return fail(Code::kDenied, fmt::format("the volume of {} was opened on another host since this process started: "
+                                              "stop one of the two, and start again",
+                                              disk_->place()));
+  }
+  disk_checked_ = true;
+  co_return Result<void>();
+}
+
+Task<Result<void>> WalStoreImpl::scan_once() {
+  if (disk_known_) co_return Result<void>();
   while (scanning_) co_await scanned_.wait();
   if (disk_known_) co_return Result<void>();
   scanning_ = true;
@@ -188,7 +203,8 @@ Task<Result<Side>> WalStoreImpl::side_of(SlotAddress address) {
 Task<bool> WalStoreImpl::ended_here(cluster::WalId wal) {
   if (!disk_ || !disk_->held_here_before()) co_return false;
   const auto place = co_await places_.find(wal);
-  co_return place && *place && (*place)->volume == disk_->volume();
+  const bool last = co_await disk_->still_last();
+  co_return last&& place && *place && (*place)->volume == disk_->volume();
 }
 
 // Slot 0: from here on this process is the writer of that incarnation. The bucket is told where before anything is
