@@ -50,9 +50,9 @@ std::vector<Variant> log_variants() {
        .within = 50,
        .sabotage = Sabotage::kStaleFloor},
       {.name = "compact-unacked",
-       .what =
-           "slots are merged before they are acknowledged (rule 8): what is merged is in memory, nothing rests on it",
-       .within = 100,
+       .what = "slots are merged before they are acknowledged (rule 8)",
+       .expect = Expect::kCaught,
+       .within = 50,
        .sabotage = Sabotage::kCompactUnacked},
       {.name = "resume-on-timeout",
        .what = "a leader accepts again when its Release is not answered (rule 11): it is sealed before it gives up",
