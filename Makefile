@@ -26,7 +26,7 @@ demo: build  ## build and run the demo: Postgres to log to SQL, live in the brow
 	@$(SETUP) demo
 	@exec build/release/millrace demo $(ARGS)
 
-test:  ## everything: rules, unit tests, decoders, simulation, real clients and servers (10 min after the build)
+test:  ## everything: rules, unit tests, decoders, simulation, real clients and servers (20 min after the build)
 	@$(SETUP) build demo test
 	@$(MAKE) --no-print-directory build/release/build.ninja build/test/build.ninja
 	@$(NINJA) build/release --target millrace sim_run
@@ -78,7 +78,7 @@ sim: sim-run  ## the simulation, SEEDS=1000 of them, twice each (2 min for 1000 
 sim-scenarios: sim-run  ## the simulation's scripted stories, SEEDS=1000 of each
 	@build/release/sim_run --scenario all --seeds $(SEEDS)
 
-sim-mutants: sim-run  ## broken variants of the protocol: each must be caught within a stated number of seeds (1 min)
+sim-mutants: sim-run  ## broken variants of the protocol: each must be caught within a stated number of seeds (2 min)
 	@build/release/sim_run --mutants
 
 bench: build  ## beside Apache Kafka, raw S3, Debezium and Postgres on this machine (2 h; parts: bench/run --help)
