@@ -16,11 +16,14 @@ async def create_topic(addresses, topic, partitions):
 class Load:
     """Numbered records to a topic; remembers which were acknowledged where."""
 
-    def __init__(self, addresses, topic, partitions, burst=50):
+    def __init__(self, addresses, topic, partitions, burst=50, timeout_s=20):
+        """`timeout_s`: also how long a batch waits for a leader. aiokafka fails it then, and as its sequence numbers are
+        used up, every later batch of that partition is out of order for good: longer than any partition may be away."""
         self.addresses = addresses
         self.topic = topic
         self.partitions = partitions
         self.burst = burst
+        self.timeout_s = timeout_s
         self.acknowledged = {}
         self.unknown = {}
         self.of_partition = [0] * partitions
@@ -33,7 +36,7 @@ class Load:
             enable_idempotence=True,
             acks="all",
             linger_ms=1,
-            request_timeout_ms=20000,
+            request_timeout_ms=self.timeout_s * 1000,
             metadata_max_age_ms=2000,
         )
         await producer.start()

@@ -34,9 +34,9 @@ class Fleet:
     def alive(self):
         return [b for b in self.brokers if b.process is not None]
 
-    async def under_load(self, story):
+    async def under_load(self, story, timeout_s=20):
         await create_topic(self.addresses, "t", PARTITIONS)
-        load = Load(self.addresses, "t", PARTITIONS, burst=20)
+        load = Load(self.addresses, "t", PARTITIONS, burst=20, timeout_s=timeout_s)
         running = asyncio.create_task(load.run())
         await load.progress()
         await story(load)
@@ -141,7 +141,8 @@ def test_a_paused_broker_wakes_up_as_a_zombie_and_comes_back(fleet, wal):
             await asyncio.sleep(5)
             assert broker.process.poll() is None
 
-    asyncio.run(three.under_load(story))
+    # What lies on a disk waits for its broker (rule 21).
+    asyncio.run(three.under_load(story, timeout_s=20 if wal == "bucket" else 60))
 
 
 @pytest.mark.long
