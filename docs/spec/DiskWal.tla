@@ -21,6 +21,7 @@ CONSTANTS MaxPos,    \* records
           MaxHb,     \* heartbeats
           Rcv,       \* recoverers
           MayLose,   \* times the volume loses what was not made durable
+          HolderControls,  \* the holder is controller 1 itself
           Mut
 
 VARIABLES now, lag,
@@ -106,11 +107,14 @@ Heartbeat ==
 
 (* A controller answers only after an entry of its own was committed that it *)
 (* sent after the heartbeat came: so it still was the controller then.       *)
+(* One that holds a WAL itself reads the log instead: the heartbeat is when  *)
+(* it sends that read, the grant where the log's end has no other's Claim.   *)
+(* Nobody counts this: until there is a Claim nobody else fences.            *)
 Grant(c, t) ==
   /\ t \in hb /\ t \notin granted /\ (st = "live" \/ M("GrantFenced"))
   /\ c = ctrl \/ (M("DeposedGrants") /\ c < ctrl)
   /\ granted' = granted \cup {t} /\ hb' = hb \ {t}
-  /\ last' = IF c = ctrl THEN now ELSE last
+  /\ last' = IF c = ctrl /\ (HolderControls => c = 2) THEN now ELSE last
   /\ UNCHANGED <<clock, volume, holder, ctrl, log, rc, succ>>
 
 Renew(t) ==
@@ -123,7 +127,7 @@ Claim ==             \* a new controller counts a full lease from its Claim on
   /\ UNCHANGED <<clock, volume, holder, hb, granted, log, rc, succ>>
 
 CommitFence ==
-  /\ st = "live" /\ st' = "fenced"
+  /\ st = "live" /\ st' = "fenced" /\ (HolderControls => ctrl = 2)
   /\ \/ now >= last + Lease + (IF M("NoDrift") THEN 0 ELSE Drift)
      \/ M("RecoverWhileHeld")
   /\ UNCHANGED <<clock, volume, holder, lease, end, rc, succ>>
