@@ -102,16 +102,10 @@ Result<Slice> read_blocks(const OpenFile& file, object::ByteRange range) {
   const std::uint64_t size = whole_blocks(range.offset + range.size - begin);
   const std::shared_ptr<char> owner = file_io::aligned_memory(std::max<std::uint64_t>(size, kBlockBytes));
   char* memory = owner.get();
-  std::uint64_t done = 0;
-  while (done < size) {
-    const ssize_t got = ::pread(file.fd.get(), memory + done, size - done, static_cast<off_t>(begin + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(error_of(errno, "reading", file.path));
-    if (got == 0) break;
-    done += static_cast<std::uint64_t>(got);
-  }
+  const auto got = file_io::read_at(file.fd.get(), memory, size, begin);
+  if (!got) return fail(error_of(got.error(), "reading", file.path));
   const std::uint64_t skipped = range.offset - begin;
-  const std::uint64_t there = done > skipped ? done - skipped : 0;
+  const std::uint64_t there = *got > skipped ? *got - skipped : 0;
   return Slice(owner, memory + skipped, std::min(range.size, there));
 }
 

@@ -14,10 +14,6 @@
 namespace millrace::object {
 namespace {
 
-constexpr std::size_t whole(std::size_t size) {
-  return (size + file_io::kDirectAlignment - 1) / file_io::kDirectAlignment * file_io::kDirectAlignment;
-}
-
 struct OpenBlocks {
   file_io::Fd fd;
   std::string path;
@@ -32,7 +28,7 @@ Result<void> write_block(const OpenBlocks& file, std::uint32_t block, const Slic
   char* buffer = file_io::direct_buffer();
   std::uint64_t done = 0;
   while (const std::size_t filled = copier.fill(buffer, file_io::kDirectBufferBytes)) {
-    const int error = file_io::write_at(file.fd.get(), buffer, whole(filled), begin + done);
+    const int error = file_io::write_at(file.fd.get(), buffer, file_io::whole_blocks(filled), begin + done);
     if (error != 0) return fail(file_io::error_of(error, "writing", file.path));
     done += filled;
   }
@@ -42,16 +38,10 @@ Result<void> write_block(const OpenBlocks& file, std::uint32_t block, const Slic
 Result<Slice> read_block(const OpenBlocks& file, std::uint32_t block, std::size_t size) {
   const std::shared_ptr<char> owner = file_io::aligned_memory(std::max(size, file_io::kDirectAlignment));
   const std::uint64_t begin = std::uint64_t{block} * file.block_bytes;
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t got =
-        ::pread(file.fd.get(), owner.get() + done, whole(size) - done, static_cast<off_t>(begin + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(file_io::error_of(errno, "reading", file.path));
-    if (got == 0) return fail(Code::kCorrupt, file.path + " ends early");
-    done += static_cast<std::size_t>(got);
-  }
   char* data = owner.get();
+  const auto got = file_io::read_at(file.fd.get(), data, file_io::whole_blocks(size), begin);
+  if (!got) return fail(file_io::error_of(got.error(), "reading", file.path));
+  if (*got < size) return fail(Code::kCorrupt, file.path + " ends early");
   return Slice(owner, data, size);
 }
 

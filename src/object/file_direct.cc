@@ -41,7 +41,7 @@ int write_blocks(const Target& target, Reader& reader) {
   char* buffer = direct_buffer();
   std::uint64_t offset = 0, written = 0;
   while (const std::size_t filled = reader.fill(buffer, kDirectBufferBytes)) {
-    const std::size_t blocks = (filled + kDirectAlignment - 1) / kDirectAlignment * kDirectAlignment;
+    const std::size_t blocks = whole_blocks(filled);
     std::memset(buffer + filled, 0, blocks - filled);
     if (const int error = write_at(target.fd.get(), buffer, blocks, offset)) return error;
     offset += filled;
@@ -53,8 +53,8 @@ int write_blocks(const Target& target, Reader& reader) {
 }  // namespace
 
 std::unique_ptr<char, FreeAligned> aligned_memory(std::size_t size) {
-  const std::size_t whole = (size + kDirectAlignment - 1) / kDirectAlignment * kDirectAlignment;
-  std::unique_ptr<char, FreeAligned> memory(static_cast<char*>(std::aligned_alloc(kDirectAlignment, whole)));
+  std::unique_ptr<char, FreeAligned> memory(
+      static_cast<char*>(std::aligned_alloc(kDirectAlignment, whole_blocks(size))));
   if (!memory) throw std::bad_alloc();
   return memory;
 }
@@ -78,6 +78,18 @@ std::size_t ChainCopier::fill(char* to, std::size_t capacity) {
     at_ = 0;
   }
   return filled;
+}
+
+std::expected<std::size_t, int> read_at(int fd, char* to, std::size_t size, std::uint64_t offset) {
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t got = ::pread(fd, to + done, size - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::unexpected(errno);
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
 }
 
 int write_at(int fd, const char* from, std::size_t size, std::uint64_t offset, int flags) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,11 @@ inline constexpr std::size_t kDirectBytesMin = 256 << 10;
 
 inline constexpr std::size_t kDirectAlignment = 4096;  // of addresses, sizes and offsets; enough for every disk sold
 inline constexpr std::size_t kDirectBufferBytes = 1 << 20;
+
+// The whole blocks that hold `size` bytes.
+constexpr std::uint64_t whole_blocks(std::uint64_t size) {
+  return (size + kDirectAlignment - 1) / kDirectAlignment * kDirectAlignment;
+}
 
 struct FreeAligned {
   void operator()(void* memory) const { std::free(memory); }
@@ -41,6 +47,8 @@ class ChainCopier {
   std::size_t piece_ = 0, at_ = 0;
 };
 
+// How many bytes are there, fewer than `size` only at the file's end; or an errno.
+std::expected<std::size_t, int> read_at(int fd, char* to, std::size_t size, std::uint64_t offset);
 // 0 or an errno. `flags`: those of pwritev2.
 int write_at(int fd, const char* from, std::size_t size, std::uint64_t offset, int flags = 0);
 

@@ -273,15 +273,9 @@ Result<Slice> read_range(int fd, const std::string& path, ByteRange range) {
     return fail(Code::kInvalid, fmt::format("range at {} begins after the {} bytes of {}", range.offset, size, path));
   }
   Slice body = Slice::uninitialized(std::min(range.size, size - range.offset));
-  std::size_t done = 0;
-  while (done < body.size()) {
-    const ssize_t got =
-        ::pread(fd, body.mutable_data() + done, body.size() - done, static_cast<off_t>(range.offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed(errno, "reading", path);
-    if (got == 0) return fail(Code::kCorrupt, fmt::format("{} shrank while it was read", path));
-    done += static_cast<std::size_t>(got);
-  }
+  const auto got = read_at(fd, body.mutable_data(), body.size(), range.offset);
+  if (!got) return failed(got.error(), "reading", path);
+  if (*got < body.size()) return fail(Code::kCorrupt, fmt::format("{} shrank while it was read", path));
   return body;
 }
 
