@@ -32,8 +32,7 @@ constexpr Known kKnown[] = {
      "The controller moves partitions so that brokers carry alike, by partitions, bytes and CPU."},
     {"cache.dir", "",
      "Local files that can be rebuilt from the bucket (the SQL engine's, cached blocks); empty: beside a file:// "
-     "bucket, as "
-     "DIR-cache, and BUCKET-PREFIX-cache in the working directory for s3://."},
+     "bucket, as DIR-cache, and BUCKET-PREFIX-cache in the working directory for s3://."},
     {"kafka.listen", "127.0.0.1:9092", "Kafka listener; port 0 picks a free one."},
     {"kafka.advertised", "", "HOST:PORT that clients are told; empty: the bound address."},
     {"kafka.bootstrap", "", "Kafka cluster that cdc and sql use when this process has no broker role."},
@@ -78,6 +77,10 @@ constexpr Known kKnown[] = {
     {"sql.threads", "0", "Threads of the SQL engine; 0: one per core."},
     {"sql.memory", "2GB", "Memory of the SQL engine."},
 };
+
+std::string described(const Setting& setting) {
+  return setting.name + " = '" + setting.value + "' (" + (setting.origin.empty() ? "default" : setting.origin) + ")";
+}
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -228,15 +231,20 @@ const std::string& Config::get(std::string_view name) const {
   return setting->value;
 }
 
+Result<bool> Config::get_bool(std::string_view name) const {
+  const Setting& setting = *const_cast<Config*>(this)->find(name);
+  if (setting.value == "true" || setting.value == "false") return setting.value == "true";
+  return fail(Code::kInvalid, described(setting) + " must be true or false");
+}
+
 Result<std::int64_t> Config::get_int(std::string_view name, std::int64_t lowest, std::int64_t highest) const {
   const Setting& setting = *const_cast<Config*>(this)->find(name);
   std::int64_t value = 0;
   const char* end = setting.value.data() + setting.value.size();
   const auto [at, error] = std::from_chars(setting.value.data(), end, value);
   if (error != std::errc() || at != end || value < lowest || value > highest) {
-    return fail(Code::kInvalid, std::string(name) + " = '" + setting.value + "' (" +
-                                    (setting.origin.empty() ? "default" : setting.origin) + ") must be a number from " +
-                                    std::to_string(lowest) + " to " + std::to_string(highest));
+    return fail(Code::kInvalid, described(setting) + " must be a number from " + std::to_string(lowest) + " to " +
+                                    std::to_string(highest));
   }
   return value;
 }

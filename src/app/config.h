@@ -43,6 +43,7 @@ class Config {
   const std::string& get(std::string_view name) const;  // the name must exist
   // kInvalid names the setting, its value and its origin.
   Result<std::int64_t> get_int(std::string_view name, std::int64_t lowest, std::int64_t highest) const;
+  Result<bool> get_bool(std::string_view name) const;
   std::vector<std::string> get_list(std::string_view name) const;  // comma-separated
   Result<broker::BrokerConfig> broker_config() const;
   // `cache.dir`, or its default beside the bucket; empty for a bucket in memory.

@@ -39,9 +39,7 @@ Result<storage::EngineOptions> engine_options(const Config& config) {
   TRY(const auto fan_in, config.get_int("object.merge.fan.in", 0, 256));
   TRY(const auto backoff, config.get_int("log.cleaner.backoff.ms", 10, 86'400'000));
   TRY(const auto keys, config.get_int("log.cleaner.dedupe.buffer.size", 1 << 10, 64 * kGiB));
-  const std::string& cleaner = config.get("log.cleaner.enable");
-  if (cleaner != "true" && cleaner != "false")
-    return fail(Code::kInvalid, "log.cleaner.enable is true or false, not '" + cleaner + "'");
+  TRY(const bool cleaner, config.get_bool("log.cleaner.enable"));
   options.linger = std::chrono::milliseconds(linger);
   options.cut_interval = std::chrono::milliseconds(cut);
   options.slot_bytes_max = static_cast<std::size_t>(slot);
@@ -52,7 +50,7 @@ Result<storage::EngineOptions> engine_options(const Config& config) {
   options.object_interval = std::chrono::milliseconds(interval);
   options.merge_fan_in = static_cast<std::size_t>(fan_in);
   options.rewrite_interval = std::chrono::milliseconds(backoff);
-  options.cleaner_enabled = cleaner == "true";
+  options.cleaner_enabled = cleaner;
   options.cleaner_map_bytes = static_cast<std::size_t>(keys);
   options.block_cache_bytes = static_cast<std::size_t>(cache);
   options.cold_reads_bytes_max = static_cast<std::size_t>(cold_reads);
@@ -100,9 +98,7 @@ Task<Result<void>> LogStack::start(const Config& config) {
   CO_TRY(const auto session_timeout, config.get_int("broker.session.timeout.ms", 500, 3'600'000));
   CO_TRY(const auto drain_timeout, config.get_int("broker.drain.timeout.ms", 0, 86'400'000));
   drain_timeout_ = std::chrono::milliseconds(drain_timeout);
-  const std::string& balance = config.get("auto.leader.rebalance.enable");
-  if (balance != "true" && balance != "false")
-    co_return fail(Code::kInvalid, "auto.leader.rebalance.enable is true or false, not '" + balance + "'");
+  CO_TRY(const bool balance, config.get_bool("auto.leader.rebalance.enable"));
   options.unhealthy_after = std::chrono::milliseconds(session_timeout) / 3;
   options.cpu_used = cpu_used;
   peers_ = std::make_unique<PeerLink>(loop_.executor(), loop_.clock());
@@ -114,7 +110,7 @@ Task<Result<void>> LogStack::start(const Config& config) {
   cluster_options.wal_kind = wal_kind;
   cluster_options.broker_session_timeout = std::chrono::milliseconds(session_timeout);
   cluster_options.wal_ended_here = [this](cluster::WalId id) { return store_->ended_here(id); };
-  cluster_options.balance = balance == "true";
+  cluster_options.balance = balance;
   cluster_options.broker_timeout = cluster_options.broker_session_timeout / 2;
   cluster_options.controller_timeout = cluster_options.broker_session_timeout / 3;
   auto cluster = co_await cluster::open_cluster(loop_.executor(), loop_.clock(), random_, *store_, metrics_,
