@@ -20,6 +20,7 @@ storage::EngineOptions Fleet::engine_options() {
   options.object_bytes_target = 2000 + world_.below(10'000);
   options.object_interval = Duration(1s * (1 + world_.below(10)));
   options.retention_check_interval = 5s;
+  options.sweep_interval = 20s;
   options.put_unknown_deadline = Duration(1s * (4 + world_.below(10)));
   options.block_cache_bytes = world_.below(2) ? 4 << 20 : 0;
   options.merge_fan_in = world_.below(3) ? 2 + world_.below(4) : 0;

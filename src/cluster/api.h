@@ -112,6 +112,9 @@ class Cluster {
 
   // What the controller shall know of this broker, from its next poll on.
   virtual void report_load(BrokerLoad load) = 0;
+  // Rule 35: no live broker but this one has an upload under way that was born below, as far as they reported; 0: this
+  // is not the controller, or one has not said yet.
+  virtual LogSeq oldest_birth_elsewhere() const = 0;
   // False: its store does not take what it writes. It falls silent, so that others take over what it does.
   virtual void set_healthy(bool healthy) = 0;
 

@@ -54,6 +54,19 @@ Result<std::uint64_t> number_in_key(std::string_view key, std::string_view prefi
   return number;
 }
 
+std::string object_key(LogSeq birth, std::uint64_t id_high, std::uint64_t id_low) {
+  return fmt::format("obj/{:02x}/{:020}-{:016x}{:016x}", id_low & 0xff, birth.value(), id_high, id_low);
+}
+
+Result<LogSeq> birth_of_object_key(std::string_view key) {
+  std::uint64_t birth = 0;
+  if (key.size() == 7 + 20 + 1 + 32 && key.starts_with("obj/") && key[27] == '-') {
+    const auto [end, error] = std::from_chars(key.data() + 7, key.data() + 27, birth);
+    if (error == std::errc() && end == key.data() + 27) return LogSeq(birth);
+  }
+  return fail(Code::kInvalid, fmt::format("'{}' is no key of a data object", key));
+}
+
 std::string encode_format(const Uuid& cluster_id) {
   return fmt::format("{}{}\nrequired_features none\n", kFormatHead, cluster_id.to_string());
 }

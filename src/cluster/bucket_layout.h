@@ -1,4 +1,5 @@
-// The keys of the metadata in the bucket and the small objects beside the log: `format`, `meta/root`, snapshots.
+// The keys of metadata and data objects in the bucket, and the small objects beside the log: `format`, `meta/root`,
+// snapshots.
 // docs/formats/bucket-layout.md and docs/formats/metadata-log.md are the contract. Decoders answer kCorrupt for broken
 // bytes, kUnsupported for a newer version or feature. Pure functions, any thread.
 #pragma once
@@ -25,6 +26,12 @@ std::string log_key(LogSeq seq);
 std::string snapshot_key(LogSeq seq, std::uint64_t nonce);
 // The number in a key below `prefix`; nothing for a key of another shape.
 Result<std::uint64_t> number_in_key(std::string_view key, std::string_view prefix);
+
+// A data object's: obj/<hh>/<birth, 20 digits>-<32 hex digits>. Its name stands for one upload with one birth (rule
+// 32).
+std::string object_key(LogSeq birth, std::uint64_t id_high, std::uint64_t id_low);
+// kInvalid: it is no data object's.
+Result<LogSeq> birth_of_object_key(std::string_view key);
 
 // What kind of bucket this is; written once, before anything else.
 std::string encode_format(const Uuid& cluster_id);

@@ -18,6 +18,7 @@ struct PartitionLoad {
 struct BrokerLoad {
   std::uint32_t cpu_permille = 0;  // of all cores of its machine
   std::uint64_t bytes_per_second = 0;
+  LogSeq oldest_birth;  // of its uploads under way and of all that it will begin (rule 35); 0: not known yet
   std::vector<PartitionLoad> busiest;  // at most kBusiestMax, those with any traffic
   bool operator==(const BrokerLoad&) const = default;
 

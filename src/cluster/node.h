@@ -72,6 +72,7 @@ class ClusterNode final : public Cluster {
   Task<Result<void>> prove_live() override;
   Task<Result<void>> hold_wal() override;
   void report_load(BrokerLoad load) override { load_ = std::move(load); }
+  LogSeq oldest_birth_elsewhere() const override;
   void set_healthy(bool healthy) override;
   std::vector<WalId> to_recover() const override;
   Task<void> stop() override;

@@ -2,6 +2,7 @@
 // and empties those that drain. Every decision is a batch like any other's, checked against the rules; one that comes
 // from a process which is not the controller any more is dropped.
 #include <algorithm>
+#include <limits>
 
 #include "base/log.h"
 #include "cluster/node.h"
@@ -60,6 +61,18 @@ std::map<std::int32_t, BrokerLoad> ClusterNode::loads() const {
   for (const auto& [id, heard] : heard_) all[id] = heard.load;
   all[options_.broker_id] = load_;
   return all;
+}
+
+LogSeq ClusterNode::oldest_birth_elsewhere() const {
+  if (!controls_) return LogSeq(0);
+  LogSeq oldest(std::numeric_limits<std::uint64_t>::max());
+  for (const auto& [id, broker] : state().brokers()) {
+    if (!broker.is_live() || id == options_.broker_id) continue;
+    const auto heard = heard_.find(id);
+    if (heard == heard_.end() || heard->second.incarnation != broker.current) return LogSeq(0);
+    oldest = std::min(oldest, heard->second.load.oldest_birth);
+  }
+  return oldest;
 }
 
 // One whose store does not answer answers nobody: it could commit nothing for them.

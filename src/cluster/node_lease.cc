@@ -56,10 +56,11 @@ Task<void> ClusterNode::lease_loop() {
   while (!stopping() && !fenced_) {
     const SteadyTime sent = clock_.now();
     if (controls_ && sent >= last_append_ + terms().renewal()) {
-      const Result<void> read = co_await catch_up();
+      Result<void> read;
+      if (!breaks(LeaseSabotage::kDeposedGrants)) read = co_await catch_up();
       const bool still = read && controls_ && !fenced_;
       const bool deposed = state().controller_epoch() != writer_.controller_epoch;
-      if (still && !deposed) lease_from(sent);
+      if (still && !deposed) lease_from(breaks(LeaseSabotage::kFromReply) ? clock_.now() : sent);
       if (still && deposed && peers_) lose_control();
       if (still && deposed && !peers_)
         fence(Error(Code::kFenced, "another controller has taken over the metadata log"));

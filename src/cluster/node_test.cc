@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <set>
 
 #include "base/event_loop.h"
@@ -75,6 +76,28 @@ TEST(Brokers, share_one_controller_and_one_state) {
         EXPECT_TRUE(id && ids.insert(*id).second) << "a producer id was given twice";
       }
     }
+    co_await three->stop();
+    co_await two->stop();
+    co_await one->stop();
+  });
+}
+
+// Rule 35.
+TEST(Brokers, report_the_oldest_birth_of_their_uploads_to_the_controller) {
+  Brokers brokers;
+  brokers.run([](Brokers& b) -> Task<void> {
+    auto one = co_await b.open(1);
+    EXPECT_EQ(one->oldest_birth_elsewhere().value(), std::numeric_limits<std::uint64_t>::max()) << "it is alone";
+    auto two = co_await b.open(2);
+    auto three = co_await b.open(3);
+    two->report_load({.oldest_birth = LogSeq(7), .busiest = {}});
+    co_await sleep_for(b.loop.clock(), 1s);
+    EXPECT_EQ(one->oldest_birth_elsewhere(), LogSeq(0)) << "broker 3 has not said";
+    three->report_load({.oldest_birth = LogSeq(5), .busiest = {}});
+    co_await b.until([&] { return one->oldest_birth_elsewhere() == LogSeq(5); }, "the older of both");
+    three->report_load({.oldest_birth = LogSeq(9), .busiest = {}});
+    co_await b.until([&] { return one->oldest_birth_elsewhere() == LogSeq(7); }, "what is older now");
+    EXPECT_EQ(two->oldest_birth_elsewhere(), LogSeq(0)) << "it is not the controller";
     co_await three->stop();
     co_await two->stop();
     co_await one->stop();

@@ -9,7 +9,7 @@ namespace millrace::cluster {
 namespace {
 
 constexpr std::uint32_t kPeerMagic = 0x4d525052;  // "MRPR"
-constexpr std::uint8_t kPeerVersion = 1;
+constexpr std::uint8_t kPeerVersion = 2;
 constexpr std::uint8_t kErrorCodeMax = static_cast<std::uint8_t>(Code::kInternal);
 constexpr std::uint8_t kCommitted = 0xff;  // in the place of an error code
 
@@ -35,6 +35,7 @@ Result<std::vector<Record>> get_batch(ByteReader& in) {
 void put_load(ByteWriter& out, const BrokerLoad& load) {
   out.uvarint(load.cpu_permille);
   out.uvarint(load.bytes_per_second);
+  out.uvarint(load.oldest_birth.value());
   wire::put_list(out, load.busiest, [](ByteWriter& o, const PartitionLoad& busy) {
     wire::put_partition(o, busy.partition);
     o.uvarint(busy.bytes_per_second);
@@ -44,6 +45,7 @@ BrokerLoad get_load(ByteReader& in) {
   BrokerLoad load;
   load.cpu_permille = static_cast<std::uint32_t>(in.uvarint64());
   load.bytes_per_second = in.uvarint64();
+  load.oldest_birth = LogSeq(in.uvarint64());
   load.busiest = wire::get_list<PartitionLoad>(in, [](ByteReader& i) {
     PartitionLoad busy;
     busy.partition = wire::get_partition(i);

@@ -75,7 +75,8 @@ TEST(PeerCodec, requests_make_the_round_trip) {
   ASSERT_TRUE(registration);
   EXPECT_EQ(std::get<PeerRegister>(registration->what).record.port, 9093);
   EXPECT_EQ(std::get<PeerRegister>(registration->what).ended, Incarnation(3));
-  request.what = PeerPoll{4, Incarnation(8), LogSeq(99), {250, 12'000, {{{test::topic_id(1), 2}, 9'000}}}, 17};
+  request.what =
+      PeerPoll{4, Incarnation(8), LogSeq(99), {250, 12'000, LogSeq(7), {{{test::topic_id(1), 2}, 9'000}}}, 17};
   const auto poll = decode_peer_request(encode_peer_request(request));
   ASSERT_TRUE(poll);
   EXPECT_EQ(std::get<PeerPoll>(poll->what).applied, LogSeq(99));
@@ -106,7 +107,7 @@ TEST(PeerCodec, a_description_has_these_bytes) {
   answer.description->brokers.erase(answer.description->brokers.begin());
   const std::string bytes = encode_peer_answer(answer);
   const std::string expected(
-      "MRPR\x01\x00\x00\x00\x00\x00\x01"  // head, status, epoch, applied, no commits, no lease, a description:
+      "MRPR\x02\x00\x00\x00\x00\x00\x01"  // head, status, epoch, applied, no commits, no lease, a description:
       "\x04\x01\x04\x04\xac\x02\x01"      // by 2, the controller, of epoch 4, at 300, with one broker:
       "\x04\x00\x00\x00\x01\x00\x05\x00\x28\xab\x02"
       "\x06\x01\x01\x01\x01"
@@ -129,7 +130,7 @@ TEST(PeerCodec, an_answer_names_the_lease_that_it_grants) {
   PeerAnswer answer;
   answer.lease_granted = 300;
   const std::string bytes = encode_peer_answer(answer);
-  EXPECT_EQ(bytes, std::string("MRPR\x01\x00\x00\x00\x00\xac\x02\x00", 12));
+  EXPECT_EQ(bytes, std::string("MRPR\x02\x00\x00\x00\x00\xac\x02\x00", 12));
   EXPECT_EQ(decode_peer_answer(bytes)->lease_granted, 300u);
 }
 
@@ -152,7 +153,7 @@ TEST(PeerCodec, whatever_is_cut_short_or_longer_is_refused) {
 
 TEST(PeerCodec, a_newer_version_asks_for_an_upgrade) {
   std::string request = encode_peer_request(commit_of_everything());
-  request[4] = 2;
+  ++request[4];
   EXPECT_EQ(decode_peer_request(request).error().code(), Code::kUnsupported);
 }
 

@@ -189,5 +189,12 @@ TEST(BucketLayout, keys_sort_as_their_numbers) {
   EXPECT_FALSE(number_in_key("meta/log/0000000000000000000x", kLogPrefix));
 }
 
+TEST(BucketLayout, an_objects_key_tells_its_birth) {
+  const std::string key = object_key(LogSeq(77), 1, 0xab);
+  EXPECT_EQ(key, "obj/ab/00000000000000000077-000000000000000100000000000000ab");
+  EXPECT_EQ(*birth_of_object_key(key), LogSeq(77));
+  EXPECT_FALSE(birth_of_object_key("obj/ab/77-1"));
+}
+
 }  // namespace
 }  // namespace millrace::cluster

@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::int32_t kPartitionsPerTopicMax = 1'000'000;
 
-std::string name_of(const PartitionId& id) { return fmt::format("{}-{}", id.topic_id.to_string(), id.partition); }
-
 }  // namespace
 
 Result<void> MetadataApplier::apply(std::span<const Record> records) {

@@ -23,6 +23,10 @@ std::unexpected<Error> refuse(Code code, fmt::format_string<Args...> text, Args&
   return fail(code, fmt::format(text, std::forward<Args>(args)...));
 }
 
+inline std::string name_of(const PartitionId& id) {
+  return fmt::format("{}-{}", id.topic_id.to_string(), id.partition);
+}
+
 class MetadataApplier {
  public:
   MetadataApplier(MetadataState& state, LogSeq seq) : state_(state), seq_(seq) {}

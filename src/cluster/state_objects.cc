@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "cluster/bucket_layout.h"
 #include "cluster/state_apply.h"
 
 namespace millrace::cluster {
@@ -28,6 +29,11 @@ Result<ObjectState*> MetadataApplier::add_object(const Upload& r) {
   if (r.birth < state_.orphan_floor_ || r.birth > seq_) {
     return refuse(Code::kInvalid, "object {} was born at {}, outside [{}, {}]: upload it under a new name", r.key,
                   r.birth.value(), state_.orphan_floor_.value(), seq_.value());
+  }
+  // Rule 32. A name that tells no birth is never taken for an orphan.
+  if (const auto named = birth_of_object_key(r.key); named && *named != r.birth) {
+    return refuse(Code::kInvalid, "object {} is named for another birth than {}: upload it under a new name", r.key,
+                  r.birth.value());
   }
   for (const auto& extent : r.extents) {
     if (extent.base_offset < 0 || extent.base_offset >= extent.end_offset || extent.size_bytes > r.size_bytes ||
@@ -72,9 +78,8 @@ Result<void> MetadataApplier::add_extent(const Upload& r, ObjectState& object, c
   const bool overlaps_before =
       after != partition->extents.begin() && std::prev(after)->second.extent.end_offset > extent.base_offset;
   if (overlaps_after || overlaps_before) {
-    return refuse(Code::kInvalid, "object {}: offsets [{}, {}) of partition {}-{} are held by another object", r.key,
-                  extent.base_offset, extent.end_offset, extent.partition.topic_id.to_string(),
-                  extent.partition.partition);
+    return refuse(Code::kInvalid, "object {}: offsets [{}, {}) of partition {} are held by another object", r.key,
+                  extent.base_offset, extent.end_offset, name_of(extent.partition));
   }
   insert(partition->extents, extent.base_offset, PartitionState::ObjectExtent{extent, r.key});
   set(object.live_references, object.live_references + 1);
@@ -87,13 +92,12 @@ Result<void> MetadataApplier::check_order(const Upload& r, const StateExtent& st
   const PartitionState* partition = find_partition(state.partition);
   if (!partition) return {};
   if (!partition->holds(std::max(state.follows, partition->log_start_offset), state.end_offset)) {
-    return refuse(Code::kInvalid, "object {} leaves a hole in partition {}-{} between offsets {} and {}", r.key,
-                  state.partition.topic_id.to_string(), state.partition.partition, state.follows, state.end_offset);
+    return refuse(Code::kInvalid, "object {} leaves a hole in partition {} between offsets {} and {}", r.key,
+                  name_of(state.partition), state.follows, state.end_offset);
   }
   if (partition->registered_end() == state.follows) return {};
-  return refuse(Code::kInvalid, "object {}: partition {}-{} is registered up to {}, not {}", r.key,
-                state.partition.topic_id.to_string(), state.partition.partition, partition->registered_end(),
-                state.follows);
+  return refuse(Code::kInvalid, "object {}: partition {} is registered up to {}, not {}", r.key,
+                name_of(state.partition), partition->registered_end(), state.follows);
 }
 
 void MetadataApplier::add_state(const Upload& r, ObjectState& object, const StateExtent& state) {

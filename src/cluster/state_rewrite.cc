@@ -32,10 +32,6 @@ bool within(const Ranges& joined, std::int64_t base, std::int64_t end) {
   return after != joined.begin() && std::prev(after)->second >= end;
 }
 
-std::string partition_name(const PartitionId& id) {
-  return fmt::format("{}-{}", id.topic_id.to_string(), id.partition);
-}
-
 }  // namespace
 
 Result<void> MetadataApplier::take_objects(const RewriteObjectsRecord& r, TakenParts& taken) {
@@ -79,11 +75,11 @@ Result<void> MetadataApplier::take_objects(const RewriteObjectsRecord& r, TakenP
 Result<void> MetadataApplier::take_extents(const RewriteObjectsRecord& r, TakenParts& taken) {
   for (const auto& input : r.replaces_extents) {
     PartitionState* partition = find_partition(input.partition);
-    if (!partition) return refuse(Code::kNotFound, "no partition {}", partition_name(input.partition));
+    if (!partition) return refuse(Code::kNotFound, "no partition {}", name_of(input.partition));
     const auto at = partition->extents.find(input.base_offset);
     if (at == partition->extents.end() || at->second.key != input.key) {
       return refuse(Code::kInvalid, "object {} does not hold partition {} from offset {} any more", input.key,
-                    partition_name(input.partition), input.base_offset);
+                    name_of(input.partition), input.base_offset);
     }
     taken[input.partition].ranges.emplace_back(at->first, at->second.extent.end_offset);
     drop_extent(*partition, at);
@@ -102,7 +98,7 @@ Result<void> MetadataApplier::add_rewritten(const NewObject& object, const Taken
     const std::int64_t base = std::max(extent.base_offset, partition->log_start_offset);
     if (from == taken.end() || !within(from->second.ranges, base, extent.end_offset)) {
       return refuse(Code::kInvalid, "object {}: offsets [{}, {}) of partition {} are in none of the inputs", object.key,
-                    base, extent.end_offset, partition_name(extent.partition));
+                    base, extent.end_offset, name_of(extent.partition));
     }
     TRY_VOID(add_extent(upload, *added, extent));
   }
@@ -119,12 +115,11 @@ Result<void> MetadataApplier::check_covered(const RewriteObjectsRecord& r, const
     const PartitionState& partition = *find_partition(id);
     for (const auto& [base, end] : parts.ranges) {
       if (!partition.holds(std::max(base, partition.log_start_offset), end)) {
-        return refuse(Code::kInvalid, "partition {} would lose some of the offsets [{}, {})", partition_name(id), base,
-                      end);
+        return refuse(Code::kInvalid, "partition {} would lose some of the offsets [{}, {})", name_of(id), base, end);
       }
     }
     if (parts.state_end && !partition.state)
-      return refuse(Code::kInvalid, "partition {} would lose its producers' state", partition_name(id));
+      return refuse(Code::kInvalid, "partition {} would lose its producers' state", name_of(id));
   }
   for (const auto& cleaned : r.cleaned) TRY_VOID(note_cleaned(cleaned));
   return {};
@@ -137,7 +132,7 @@ Result<void> MetadataApplier::note_cleaned(const CleanedPartition& cleaned) {
   const std::int64_t end = extents.empty() ? partition->log_start_offset : extents.rbegin()->second.extent.end_offset;
   if (cleaned.clean_until > end) {
     return refuse(Code::kInvalid, "partition {} cannot be clean until {}: objects hold it up to {}",
-                  partition_name(cleaned.partition), cleaned.clean_until, end);
+                  name_of(cleaned.partition), cleaned.clean_until, end);
   }
   if (cleaned.clean_until > partition->clean_until) set(partition->clean_until, cleaned.clean_until);
   return {};

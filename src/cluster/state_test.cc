@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "cluster/bucket_layout.h"
 #include "cluster/test_records.h"
 
 namespace millrace::cluster {
@@ -234,6 +235,12 @@ TEST(MetadataState, counters_only_rise) {
   EXPECT_EQ(log.refusal(OrphanFloorRecord{LogSeq(3)}), Code::kInvalid);
   EXPECT_EQ(log.refusal(OrphanFloorRecord{LogSeq(4000)}), Code::kInvalid);
   EXPECT_EQ(log.refusal(log.object("o", {}, 1, 1)), Code::kInvalid) << "born below the orphan floor";
+}
+
+TEST(MetadataState, rule_32_an_object_is_named_for_its_birth) {
+  Led log;
+  EXPECT_EQ(log.refusal(log.object(object_key(LogSeq(2), 0, 7), {extent(kP0, 0, 5)}, 1, 1)), Code::kInvalid);
+  log.must(log.object(object_key(LogSeq(1), 0, 7), {extent(kP0, 0, 5)}, 1, 1));
 }
 
 TEST(MetadataState, a_batch_is_applied_whole_or_not_at_all) {

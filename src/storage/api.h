@@ -149,6 +149,7 @@ struct EngineOptions {
   std::size_t object_bytes_target = 128 << 20;  // WAL bytes after which a sorted data object is written,
   Duration object_interval = 60s;               // or this time, whichever comes first
   Duration retention_check_interval = 30s;
+  Duration sweep_interval = std::chrono::hours(1);  // between two LISTs of everything for what nobody needs or named
   // So many neighbouring data objects with short extents are merged, at most so many bytes at once; 0: none are.
   std::size_t merge_fan_in = 16;
   std::uint64_t merge_bytes_max = 2ull << 30;

@@ -39,7 +39,7 @@ EngineImpl::EngineImpl(Executor executor, Clock& clock, Random& random, object::
       compactor_(parts_),
       past_compactor_(parts_),
       rewriter_(parts_),
-      collector_(parts_, compactor_),
+      collector_(parts_),
       recoverer_(parts_),
       takeover_(parts_, partitions_),
       releaser_(parts_, *this, partitions_, compactor_),

@@ -28,7 +28,10 @@ struct EngineParts {
   ObjectReader& objects;
   bool stopping = false;
   std::uint64_t tail_bytes = 0;           // in memory, acknowledged or not
-  std::multiset<cluster::LogSeq> births;  // of rewrites under way
+  std::multiset<cluster::LogSeq> births;  // of uploads under way
+
+  // None under way, nor any that begins later, was born below (rule 35).
+  cluster::LogSeq oldest_birth() const { return births.empty() ? cluster.state().applied() : *births.begin(); }
 };
 
 }  // namespace millrace::storage

@@ -48,6 +48,7 @@ void LoadMeter::measure(double seconds) {
   load.busiest.resize(keep);
   load.bytes_per_second = static_cast<std::uint64_t>(all);
   load.cpu_permille = cpu_permille(seconds);
+  load.oldest_birth = parts_.oldest_birth();
   parts_.cluster.report_load(std::move(load));
 }
 

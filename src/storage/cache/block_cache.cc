@@ -4,13 +4,9 @@
 
 #include <algorithm>
 
+#include "storage/cache/ranged_get.h"
+
 namespace millrace::storage {
-namespace {
-
-constexpr int kAttempts = 5;
-constexpr Duration kReadRetry = 50ms;
-
-}  // namespace
 
 std::string BlockCache::name(const std::string& key, std::uint64_t block) { return fmt::format("{}#{}", key, block); }
 
@@ -121,20 +117,10 @@ Task<Result<Slice>> BlockCache::get_block_run(std::string key, object::ByteRange
 Task<Result<Slice>> BlockCache::get(std::string key, object::ByteRange range) {
   co_await reads_.enter(range.size);
   metrics_.cold_read_bytes.Set(static_cast<double>(reads_.bytes()));
-  Result<Slice> got = co_await get_repeatedly(std::move(key), range);
+  Result<Slice> got = co_await get_range_again(store_, clock_, metrics_, std::move(key), range);
   reads_.leave(range.size);
   metrics_.cold_read_bytes.Set(static_cast<double>(reads_.bytes()));
   co_return got;
-}
-
-Task<Result<Slice>> BlockCache::get_repeatedly(std::string key, object::ByteRange range) {
-  for (int attempt = 1;; ++attempt) {
-    const SteadyTime begin = clock_.now();
-    Result<Slice> got = co_await store_.get_range(key, range);
-    metrics_.get_seconds.Observe(std::chrono::duration<double>(clock_.now() - begin).count());
-    if (got || !got.error().retriable() || attempt == kAttempts) co_return got;
-    co_await sleep_for(clock_, kReadRetry * attempt);
-  }
 }
 
 void BlockCache::evict() {

@@ -64,7 +64,6 @@ class BlockCache {
   Task<void> fetch(std::string key, std::uint64_t object_size, std::uint64_t first, Run promises);
   Task<Result<Slice>> get_block_run(std::string key, object::ByteRange range);
   Task<Result<Slice>> get(std::string key, object::ByteRange range);
-  Task<Result<Slice>> get_repeatedly(std::string key, object::ByteRange range);
   void evict();
 
   TaskScope& scope_;

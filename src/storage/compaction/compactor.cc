@@ -90,9 +90,8 @@ Task<Result<bool>> Compactor::compact_once() {
   drop_what_is_registered();
   auto work = choose();
   if (!work) co_return false;
-  const cluster::LogSeq birth = parts_.cluster.state().applied();
-  birth_ = birth;
-  ObjectBuilder builder(birth, parts_.cluster.broker_id(), parts_.cluster.incarnation());
+  const UploadBirth birth(parts_);
+  ObjectBuilder builder(birth.seq(), parts_.cluster.broker_id(), parts_.cluster.incarnation());
   std::vector<Done> all;
   Result<void> result;
   for (const auto& partition : work->partitions) {
@@ -103,8 +102,7 @@ Task<Result<bool>> Compactor::compact_once() {
     }
     all.push_back(std::move(*done));
   }
-  if (result) result = co_await publish(std::move(*work), std::move(all), builder, birth);
-  birth_.reset();
+  if (result) result = co_await publish(std::move(*work), std::move(all), builder, birth.seq());
   if (!result) co_return fail(std::move(result).error());
   co_return true;
 }

@@ -30,8 +30,6 @@ class Compactor {
     hurry_ = yes;
     work_.pulse();
   }
-  // No upload under way was born below this entry (OrphanFloor may go up to it).
-  cluster::LogSeq oldest_birth() const { return birth_.value_or(parts_.cluster.state().applied()); }
 
  private:
   struct Work {
@@ -58,7 +56,6 @@ class Compactor {
   EngineParts& parts_;
   Event work_;
   std::uint64_t waiting_bytes_ = 0;  // of acknowledged slots that no object replaces
-  std::optional<cluster::LogSeq> birth_;
   bool hurry_ = false;
 };
 

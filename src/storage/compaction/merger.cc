@@ -6,6 +6,7 @@
 #include "base/crc32c.h"
 #include "base/log.h"
 #include "storage/compaction/publish.h"
+#include "storage/compaction/responsible.h"
 
 namespace millrace::storage {
 namespace {
@@ -16,21 +17,13 @@ constexpr std::size_t kMergeBatchCost = 256;  // in bytes, so that tiny batches 
 
 }  // namespace
 
-bool Merger::responsible(const MergeGroup& group) const {
-  std::vector<std::int32_t> live;
-  for (const auto& [id, broker] : parts_.cluster.state().brokers()) {
-    if (broker.is_live()) live.push_back(id);
-  }
-  return !live.empty() && live[crc32c(group.keys.front()) % live.size()] == parts_.cluster.broker_id();
-}
-
 Task<Result<bool>> Merger::merge_once() {
   const MergeLimits limits{.fan_in = parts_.options.merge_fan_in,
                            .bytes_max = parts_.options.merge_bytes_max,
                            .object_bytes_target = parts_.options.object_bytes_target};
   std::vector<MergeGroup> groups = plan_merges(parts_.cluster.state().objects(), limits);
-  const auto mine =
-      std::find_if(groups.begin(), groups.end(), [this](const auto& group) { return responsible(group); });
+  const auto mine = std::ranges::find_if(
+      groups, [this](const auto& group) { return is_responsible(parts_.cluster, crc32c(group.keys.front())); });
   if (mine == groups.end()) co_return false;
   cluster::RewriteObjectsRecord record;
   record.replaces_objects = mine->keys;

@@ -33,7 +33,6 @@ class Merger {
     std::size_t input = 0;
   };
   using Inputs = std::vector<Input>;
-  bool responsible(const MergeGroup& group) const;
   Task<Result<Input>> open_input(std::string key);
   static Input* first_of(Inputs& inputs);
   Task<Result<void>> merge_batches(Inputs& inputs, RewriteOutput& output);

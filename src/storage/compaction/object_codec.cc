@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/codec.h"
 #include "base/crc32c.h"
@@ -25,19 +24,6 @@ const IndexedExtent* ObjectIndex::find(const cluster::PartitionId& partition, st
                                    });
   if (at == extents.end() || at->extent.partition != partition || at->extent.base_offset != base_offset) return nullptr;
   return &*at;
-}
-
-std::string object_key(cluster::LogSeq birth, std::uint64_t id_high, std::uint64_t id_low) {
-  return fmt::format("obj/{:02x}/{:020}-{:016x}{:016x}", id_low & 0xff, birth.value(), id_high, id_low);
-}
-
-Result<cluster::LogSeq> birth_of_object_key(std::string_view key) {
-  std::uint64_t birth = 0;
-  if (key.size() == 7 + 20 + 1 + 32 && key.starts_with("obj/") && key[27] == '-') {
-    const auto [end, error] = std::from_chars(key.data() + 7, key.data() + 27, birth);
-    if (error == std::errc() && end == key.data() + 27) return cluster::LogSeq(birth);
-  }
-  return fail(Code::kInvalid, fmt::format("'{}' is no key of a data object", key));
 }
 
 ObjectBuilder::ObjectBuilder(cluster::LogSeq birth, std::int32_t broker_id, cluster::Incarnation incarnation) {
@@ -120,14 +106,19 @@ ObjectBuilder::Built ObjectBuilder::finish() {
   return built;
 }
 
-Result<ObjectTrailer> decode_object_trailer(std::string_view last_bytes) {
-  if (last_bytes.size() < kObjectTrailerBytes) return fail(Code::kCorrupt, "data object is shorter than its trailer");
+Result<ObjectTrailer> decode_object_trailer(std::string_view last_bytes, std::uint64_t object_size) {
+  const std::size_t without_footer = kObjectHeaderBytes + kObjectTrailerBytes;
+  if (object_size < without_footer || last_bytes.size() < kObjectTrailerBytes)
+    return fail(Code::kCorrupt, "data object is shorter than its header and trailer");
   ByteReader r(last_bytes.substr(last_bytes.size() - kObjectTrailerBytes));
   ObjectTrailer trailer;
   trailer.footer_size = r.be<std::uint32_t>();
   trailer.footer_crc = r.be<std::uint32_t>();
   if (r.be<std::uint32_t>() != kObjectMagic)
     return fail(Code::kCorrupt, "data object does not end with its magic number");
+  if (trailer.footer_size > object_size - without_footer)
+    return fail(Code::kCorrupt, "data object claims a footer larger than itself");
+  trailer.footer_at = object_size - kObjectTrailerBytes - trailer.footer_size;
   return trailer;
 }
 

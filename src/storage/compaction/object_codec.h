@@ -36,10 +36,6 @@ struct ObjectIndex {
   const IndexedExtent* find(const cluster::PartitionId& partition, std::int64_t base_offset) const;
 };
 
-// obj/<hh>/<birth, 20 digits>-<32 hex digits>
-std::string object_key(cluster::LogSeq birth, std::uint64_t id_high, std::uint64_t id_low);
-Result<cluster::LogSeq> birth_of_object_key(std::string_view key);
-
 // Everything in order: for each partition batches by offset, then all states.
 class ObjectBuilder {
  public:
@@ -73,8 +69,10 @@ class ObjectBuilder {
 struct ObjectTrailer {
   std::uint32_t footer_size = 0;
   std::uint32_t footer_crc = 0;
+  std::uint64_t footer_at = 0;  // in the object
 };
-Result<ObjectTrailer> decode_object_trailer(std::string_view last_bytes);
+// `last_bytes` of an object of `object_size`: at least its trailer, or all of it.
+Result<ObjectTrailer> decode_object_trailer(std::string_view last_bytes, std::uint64_t object_size);
 Result<ObjectIndex> decode_object_footer(std::string_view footer, const ObjectTrailer& trailer);
 // A state extent's bytes without their checksum.
 Result<std::string_view> open_state(std::string_view bytes);

@@ -6,12 +6,11 @@ using namespace millrace::storage;  // NOLINT
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  (void)birth_of_object_key(bytes);
   (void)ProducerTable::decode(bytes);
   if (const auto state = open_state(bytes)) (void)ProducerTable::decode(*state);
-  const auto trailer = decode_object_trailer(bytes);
-  if (!trailer || trailer->footer_size > size - kObjectTrailerBytes) return 0;
-  (void)decode_object_footer(bytes.substr(size - kObjectTrailerBytes - trailer->footer_size, trailer->footer_size),
-                             *trailer);
+  // As if the header came before.
+  const auto trailer = decode_object_trailer(bytes, kObjectHeaderBytes + size);
+  if (trailer)
+    (void)decode_object_footer(bytes.substr(trailer->footer_at - kObjectHeaderBytes, trailer->footer_size), *trailer);
   return 0;
 }

@@ -57,18 +57,13 @@ Task<Result<std::shared_ptr<const ObjectIndex>>> ObjectReader::index_of(std::str
     ages_.splice(ages_.begin(), ages_, found->second.age);
     co_return found->second.index;
   }
-  if (object_size < kObjectHeaderBytes + kObjectTrailerBytes) co_return fail(Code::kCorrupt, key + " is too short");
-  CO_TRY(const SliceChain last,
-         co_await cache_.read(key, object_size, object_size - kObjectTrailerBytes, kObjectTrailerBytes));
-  CO_TRY(const ObjectTrailer trailer, decode_object_trailer(last.flatten()));
-  if (trailer.footer_size > object_size - kObjectHeaderBytes - kObjectTrailerBytes) {
-    co_return fail(Code::kCorrupt, key + " claims a footer larger than itself");
-  }
-  CO_TRY(const SliceChain footer,
-         co_await cache_.read(key, object_size, object_size - kObjectTrailerBytes - trailer.footer_size,
-                              trailer.footer_size));
+  const std::uint64_t end_bytes = std::min<std::uint64_t>(kObjectTrailerBytes, object_size);
+  CO_TRY(const SliceChain last, co_await cache_.read(key, object_size, object_size - end_bytes, end_bytes));
+  auto trailer = decode_object_trailer(last.flatten(), object_size);
+  if (!trailer) co_return fail(std::move(trailer).error().with(key));
+  CO_TRY(const SliceChain footer, co_await cache_.read(key, object_size, trailer->footer_at, trailer->footer_size));
   const Slice flat = footer.flatten();
-  auto decoded = decode_object_footer(flat, trailer);
+  auto decoded = decode_object_footer(flat, *trailer);
   if (!decoded) co_return fail(std::move(decoded).error().with(key));
   auto index = std::make_shared<const ObjectIndex>(std::move(*decoded));
   if (!indexes_.contains(key)) {

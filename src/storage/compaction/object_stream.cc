@@ -5,24 +5,21 @@
 #include <algorithm>
 
 #include "kafka/record_batch.h"
+#include "storage/cache/ranged_get.h"
 
 namespace millrace::storage {
 namespace {
 
-constexpr int kStreamAttempts = 5;
-constexpr Duration kStreamRetry = 50ms;
 constexpr std::uint64_t kFooterGuess = 64 << 10;
 
 }  // namespace
 
 Task<Result<Slice>> ObjectStream::get(std::uint64_t position, std::uint64_t size) {
-  for (int attempt = 1;; ++attempt) {
-    Result<Slice> got = co_await parts_.store.get_range(key_, {position, size});
-    if (got && got->size() != size)
-      co_return fail(Code::kCorrupt, fmt::format("{} ends before byte {}", key_, position + size));
-    if (got || !got.error().retriable() || attempt == kStreamAttempts) co_return got;
-    co_await sleep_for(parts_.clock, kStreamRetry * attempt);
-  }
+  const object::ByteRange range{position, size};
+  Result<Slice> got = co_await get_range_again(parts_.store, parts_.clock, parts_.metrics, key_, range);
+  if (got && got->size() != size)
+    co_return fail(Code::kCorrupt, fmt::format("{} ends before byte {}", key_, position + size));
+  co_return got;
 }
 
 Task<Result<Slice>> ObjectStream::bytes(std::uint64_t position, std::uint64_t size) {
@@ -72,16 +69,13 @@ Task<Result<std::optional<ReadBatch>>> ObjectStream::next() {
 }
 
 Task<Result<ObjectIndex>> read_object_index(EngineParts& parts, std::string key, std::uint64_t object_size) {
-  if (object_size < kObjectHeaderBytes + kObjectTrailerBytes) co_return fail(Code::kCorrupt, key + " is too short");
   ObjectStream stream(parts, key, object_size);
   const std::uint64_t guess = std::min(kFooterGuess, object_size);
   CO_TRY(const Slice last, co_await stream.bytes(object_size - guess, guess));
-  CO_TRY(const ObjectTrailer trailer, decode_object_trailer(last));
-  if (trailer.footer_size > object_size - kObjectHeaderBytes - kObjectTrailerBytes)
-    co_return fail(Code::kCorrupt, key + " claims a footer larger than itself");
-  const std::uint64_t footer_at = object_size - kObjectTrailerBytes - trailer.footer_size;
-  CO_TRY(const Slice footer, co_await stream.bytes(footer_at, trailer.footer_size));
-  auto index = decode_object_footer(footer, trailer);
+  auto trailer = decode_object_trailer(last, object_size);
+  if (!trailer) co_return fail(std::move(trailer).error().with(key));
+  CO_TRY(const Slice footer, co_await stream.bytes(trailer->footer_at, trailer->footer_size));
+  auto index = decode_object_footer(footer, *trailer);
   if (!index) co_return fail(std::move(index).error().with(key));
   co_return index;
 }

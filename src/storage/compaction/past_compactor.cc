@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "storage/compaction/responsible.h"
 
 namespace millrace::storage {
 namespace {
@@ -32,14 +33,6 @@ Task<void> PastCompactor::run(Event& stopping) {
   }
 }
 
-bool PastCompactor::responsible(Incarnation incarnation) const {
-  std::vector<std::int32_t> live;
-  for (const auto& [id, broker] : parts_.cluster.state().brokers()) {
-    if (broker.is_live()) live.push_back(id);
-  }
-  return !live.empty() && live[incarnation.value() % live.size()] == parts_.cluster.broker_id();
-}
-
 // The oldest that is recovered and has slots left. Those on a disk are read where the disk is (rule 21).
 std::optional<PastCompactor::Wal> PastCompactor::next_wal() const {
   std::optional<Wal> oldest;
@@ -48,7 +41,7 @@ std::optional<PastCompactor::Wal> PastCompactor::next_wal() const {
       if (incarnation.phase != cluster::IncarnationPhase::kRecovered || incarnation.floor >= *incarnation.seal_slot)
         continue;
       const bool on_disk = incarnation.wal_kind == cluster::WalKind::kDisk;
-      if (on_disk ? id != parts_.cluster.broker_id() : !responsible(number)) continue;
+      if (on_disk ? id != parts_.cluster.broker_id() : !is_responsible(parts_.cluster, number.value())) continue;
       if (!oldest || number < oldest->incarnation) oldest = Wal{id, number, incarnation.floor, *incarnation.seal_slot};
     }
   }
@@ -58,10 +51,10 @@ std::optional<PastCompactor::Wal> PastCompactor::next_wal() const {
 Task<Result<bool>> PastCompactor::compact_once() {
   const auto wal = next_wal();
   if (!wal) co_return false;
-  const cluster::LogSeq birth = parts_.cluster.state().applied();
+  const UploadBirth birth(parts_);
   CO_TRY(Work work, co_await collect(*wal));
   if (work.slots.empty()) co_return false;
-  ObjectBuilder builder(birth, parts_.cluster.broker_id(), parts_.cluster.incarnation());
+  ObjectBuilder builder(birth.seq(), parts_.cluster.broker_id(), parts_.cluster.incarnation());
   struct State {
     PartitionId id;
     std::int64_t follows = 0, end_offset = 0;
@@ -87,7 +80,7 @@ Task<Result<bool>> PastCompactor::compact_once() {
     states.push_back(std::move(state));
   }
   for (auto& state : states) builder.add_state(state.id, state.follows, state.end_offset, std::move(state.bytes));
-  CO_TRY_VOID(co_await publish_object(parts_, builder, birth, std::move(work.slots)));
+  CO_TRY_VOID(co_await publish_object(parts_, builder, birth.seq(), std::move(work.slots)));
   co_return true;
 }
 

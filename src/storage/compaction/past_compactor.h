@@ -40,7 +40,6 @@ class PastCompactor {
   };
 
   std::optional<Wal> next_wal() const;
-  bool responsible(Incarnation incarnation) const;
   Task<Result<Work>> collect(Wal wal);
   Result<bool> take(Work& work, const SlotAddress& address, const Slice& body) const;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "cluster/bucket_layout.h"
 #include "object/create.h"
 
 namespace millrace::storage {
@@ -31,10 +32,17 @@ Task<void> delete_slots(EngineParts& parts, const ReplacedSlots& slots) {
 
 }  // namespace
 
+Task<Result<void>> upload_object(EngineParts& parts, std::string key, SliceChain body) {
+  object::CreateOptions options{.deadline = parts.clock.now() + parts.options.put_unknown_deadline};
+  auto put = co_await object::create_object(parts.store, parts.clock, parts.random, key, std::move(body), options);
+  if (put.outcome != object::CreateOutcome::kCreated) co_return fail(std::move(put.error).with("writing " + key));
+  co_return Result<void>();
+}
+
 Task<Result<std::uint64_t>> publish_object(EngineParts& parts, ObjectBuilder& builder, cluster::LogSeq birth,
                                            ReplacedSlots slots) {
   cluster::RegisterObjectRecord record;
-  record.key = object_key(birth, parts.random.next(), parts.random.next());
+  record.key = cluster::object_key(birth, parts.random.next(), parts.random.next());
   record.birth = birth;
   auto built = builder.finish();
   record.size_bytes = built.body.size();
@@ -43,11 +51,7 @@ Task<Result<std::uint64_t>> publish_object(EngineParts& parts, ObjectBuilder& bu
   record.replaces_slots = runs_of(slots);
   const std::string key = record.key;
   const std::uint64_t bytes = record.size_bytes;
-  object::CreateOptions options{.deadline = parts.clock.now() + parts.options.put_unknown_deadline};
-  auto put =
-      co_await object::create_object(parts.store, parts.clock, parts.random, key, std::move(built.body), options);
-  if (put.outcome != object::CreateOutcome::kCreated) co_return fail(std::move(put.error).with("writing " + key));
-
+  CO_TRY_VOID(co_await upload_object(parts, key, std::move(built.body)));
   std::vector<cluster::Record> records;
   records.emplace_back(std::move(record));
   auto committed = co_await parts.cluster.commit(std::move(records));

@@ -3,7 +3,8 @@
 #include <cstring>
 
 #include "base/log.h"
-#include "object/create.h"
+#include "cluster/bucket_layout.h"
+#include "storage/compaction/publish.h"
 
 namespace millrace::storage {
 namespace {
@@ -12,10 +13,7 @@ constexpr std::size_t kBufferBytes = 1 << 20;
 
 }  // namespace
 
-RewriteOutput::RewriteOutput(EngineParts& parts, std::uint32_t level)
-    : parts_(parts), level_(level), birth_(parts.cluster.state().applied()) {
-  parts_.births.insert(birth_);  // Rule 35: before the first upload begins.
-}
+RewriteOutput::RewriteOutput(EngineParts& parts, std::uint32_t level) : parts_(parts), level_(level), birth_(parts) {}
 
 void RewriteOutput::begin_extent(const PartitionId& partition, std::int64_t base_offset) {
   partition_ = partition;
@@ -37,46 +35,43 @@ Slice RewriteOutput::copied(const Slice& batch) {
   return copy;
 }
 
+ObjectBuilder& RewriteOutput::builder() {
+  if (!builder_)
+    builder_ = std::make_unique<ObjectBuilder>(birth_.seq(), parts_.cluster.broker_id(), parts_.cluster.incarnation());
+  return *builder_;
+}
+
 Task<Result<void>> RewriteOutput::add(BatchHeader head, Slice batch) {
   if (builder_ && builder_->size() + batch.size() > parts_.options.object_bytes_target) {
     CO_TRY_VOID(co_await upload());
     open_ = false;
   }
-  if (!builder_) {
-    builder_ = std::make_unique<ObjectBuilder>(birth_, parts_.cluster.broker_id(), parts_.cluster.incarnation());
-  }
-  if (!open_) builder_->begin_extent(partition_, from_);
+  ObjectBuilder& object = builder();
+  if (!open_) object.begin_extent(partition_, from_);
   open_ = true;
   from_ = head.last_offset() + 1;
   extent_bytes_ += batch.size();
   SliceChain bytes;
   bytes.append(copied(batch));
-  builder_->add_batch(partition_, head.base_offset, from_, head.max_timestamp, std::move(bytes));
+  object.add_batch(partition_, head.base_offset, from_, head.max_timestamp, std::move(bytes));
   co_return Result<void>();
 }
 
 void RewriteOutput::add_state(const cluster::StateExtent& state, std::string_view bytes) {
-  if (!builder_) {
-    builder_ = std::make_unique<ObjectBuilder>(birth_, parts_.cluster.broker_id(), parts_.cluster.incarnation());
-  }
-  builder_->add_state(state.partition, state.follows, state.end_offset, std::string(bytes));
+  builder().add_state(state.partition, state.follows, state.end_offset, std::string(bytes));
 }
 
 Task<Result<void>> RewriteOutput::upload() {
   auto built = builder_->finish();
   builder_.reset();
   cluster::NewObject made;
-  made.key = object_key(birth_, parts_.random.next(), parts_.random.next());
-  made.birth = birth_;
+  made.key = cluster::object_key(birth_.seq(), parts_.random.next(), parts_.random.next());
+  made.birth = birth_.seq();
   made.size_bytes = built.body.size();
   made.level = level_;
   made.extents = std::move(built.extents);
   made.states = std::move(built.states);
-  const std::string key = made.key;
-  object::CreateOptions options{.deadline = parts_.clock.now() + parts_.options.put_unknown_deadline};
-  auto put =
-      co_await object::create_object(parts_.store, parts_.clock, parts_.random, key, std::move(built.body), options);
-  if (put.outcome != object::CreateOutcome::kCreated) co_return fail(std::move(put.error).with("writing " + key));
+  CO_TRY_VOID(co_await upload_object(parts_, made.key, std::move(built.body)));
   bytes_out_ += made.size_bytes;
   objects_.push_back(std::move(made));
   co_return Result<void>();

@@ -5,7 +5,7 @@
 // A failure leaves orphans, which are collected as such, never deleted here (rule 33). One thread.
 #pragma once
 
-#include "storage/compaction/object_codec.h"
+#include "storage/compaction/publish.h"
 #include "storage/engine_parts.h"
 #include "storage/log/batch_header.h"
 
@@ -16,7 +16,6 @@ class RewriteOutput {
   RewriteOutput(EngineParts& parts, std::uint32_t level);
   RewriteOutput(const RewriteOutput&) = delete;
   RewriteOutput& operator=(const RewriteOutput&) = delete;
-  ~RewriteOutput() { parts_.births.erase(parts_.births.find(birth_)); }
 
   // Batches from here on are of `partition`, and serve its offsets from `base_offset` on.
   void begin_extent(const PartitionId& partition, std::int64_t base_offset);
@@ -35,11 +34,12 @@ class RewriteOutput {
 
  private:
   Task<Result<void>> upload();
+  ObjectBuilder& builder();
   Slice copied(const Slice& batch);
 
   EngineParts& parts_;
   const std::uint32_t level_;
-  const cluster::LogSeq birth_;
+  const UploadBirth birth_;
   std::unique_ptr<ObjectBuilder> builder_;  // none: nothing was put into it
   std::vector<cluster::NewObject> objects_;
   PartitionId partition_;

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/log.h"
+#include "cluster/bucket_layout.h"
 
 namespace millrace::storage {
 namespace {
@@ -47,12 +48,13 @@ std::int64_t retained_from(const cluster::PartitionState& partition, std::uint64
 }
 
 Task<void> Collector::run(Event& stopping) {
-  bool first = true;
+  SteadyTime sweep = parts_.clock.now();
   while (!stopping.is_set() && !parts_.committer.fenced().is_set()) {
     Result<void> done;
-    if (first) done = co_await delete_old_slots();
-    if (first && done) done = co_await delete_orphans();
-    first = first && !done;
+    const bool sweeps = parts_.clock.now() >= sweep;
+    if (sweeps) done = co_await delete_old_slots();
+    if (sweeps && done) done = co_await delete_orphans();
+    if (sweeps && done) sweep = parts_.clock.now() + parts_.options.sweep_interval;
     if (!stopping.is_set()) {
       Result<void> retained = co_await apply_retention();
       if (retained) retained = co_await delete_dead_objects();
@@ -104,8 +106,8 @@ Task<Result<void>> Collector::delete_dead_objects() {
 }
 
 Task<Result<void>> Collector::delete_orphans() {
-  cluster::LogSeq floor = compactor_.oldest_birth();
-  if (!parts_.births.empty()) floor = std::min(floor, *parts_.births.begin());
+  if (!parts_.cluster.is_controller()) co_return Result<void>();  // one is enough
+  const cluster::LogSeq floor = std::min(parts_.oldest_birth(), parts_.cluster.oldest_birth_elsewhere());
   if (floor > parts_.cluster.state().orphan_floor()) {
     std::vector<cluster::Record> records;
     records.emplace_back(cluster::OrphanFloorRecord{floor});
@@ -119,7 +121,7 @@ Task<Result<void>> Collector::delete_orphans() {
     std::vector<std::string> keys;
     const auto& state = parts_.cluster.state();
     for (const auto& listed : page) {
-      const auto birth = birth_of_object_key(listed.key);
+      const auto birth = cluster::birth_of_object_key(listed.key);
       // Registrations born below the committed floor are refused, so an absent name stays absent.
       if (birth && *birth < state.orphan_floor() && !state.objects().contains(listed.key)) keys.push_back(listed.key);
     }

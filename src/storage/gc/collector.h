@@ -1,18 +1,18 @@
 // Collector: retention by time and size, and what may leave the bucket. Retention raises log starts over whole extents
-// (SetLogStart); objects without a live part are unregistered, then deleted. Once after opening, slots below their
-// floor and objects that no Register ever named (below the orphan floor) are found by LIST and deleted; Seals never
-// are.
+// (SetLogStart); objects without a live part are unregistered, then deleted. After opening and then once an hour, slots
+// below their floor and objects that no Register ever named (below the orphan floor, which the controller raises) are
+// found by LIST and deleted; Seals never are.
 //
 // Nothing is deleted on an unknown commit. Every failure is logged and tried again at the next interval. One thread.
 #pragma once
 
-#include "storage/compaction/compactor.h"
+#include "storage/engine_parts.h"
 
 namespace millrace::storage {
 
 class Collector {
  public:
-  Collector(EngineParts& parts, Compactor& compactor) : parts_(parts), compactor_(compactor) {}
+  explicit Collector(EngineParts& parts) : parts_(parts) {}
 
   Task<void> run(Event& stopping);
   // One round of each, for tests also directly.
@@ -26,7 +26,6 @@ class Collector {
   bool needed(const SlotAddress& slot) const;
 
   EngineParts& parts_;
-  Compactor& compactor_;
 };
 
 // Where `partition`'s log begins after retention; its present log start when nothing goes. A negative limit is none.

@@ -62,7 +62,7 @@ class SlotStream {
       : context_(context), scope_(scope), next_(first), end_(end) {}
 
   Task<Result<object::Object>> next() {
-    const auto ahead_max = std::clamp(kPrefetchBytes / largest_, kPrefetchMin, kPrefetch);
+    const auto ahead_max = std::clamp(kPrefetchBytes / largest_.value_or(kSlotBytesUnseen), kPrefetchMin, kPrefetch);
     while (ahead_.size() < ahead_max && (!end_ || next_.slot < *end_)) {
       ahead_.emplace_back();
       scope_.spawn(fetch(context_, next_, ahead_.back()));
@@ -71,8 +71,7 @@ class SlotStream {
     const Fetched first = std::move(ahead_.front());
     ahead_.pop_front();
     Result<object::Object> got = co_await first.wait();
-    if (got) largest_ = std::max<std::uint64_t>(seen_any_ ? largest_ : 1, got->body.size());
-    seen_any_ |= got.has_value();
+    if (got) largest_ = std::max<std::uint64_t>(largest_.value_or(1), got->body.size());
     co_return got;
   }
 
@@ -82,8 +81,7 @@ class SlotStream {
   SlotAddress next_;
   std::optional<SlotNumber> end_;
   std::deque<Fetched> ahead_;
-  std::uint64_t largest_ = kSlotBytesUnseen;
-  bool seen_any_ = false;
+  std::optional<std::uint64_t> largest_;  // of the slots seen so far
 };
 
 // Rules 22-24: Seals ahead of a zombie that writes as fast as this process reads, each twice as far as the one before.
