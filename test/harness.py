@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,26 @@ class Millrace:
         else:
             assert self.stop() == 0
         return self.start(**options)
+
+    def refusal(self):
+        """The one error of a start that is refused."""
+        try:
+            with pytest.raises(AssertionError, match="before it was ready") as told:
+                self.start()
+        finally:
+            self.kill9()
+        # Once as start() quotes the log, and once more as it repeats it.
+        lines = {line for line in str(told.value).splitlines() if line.startswith("millrace: ")}
+        assert len(lines) == 1, told.value
+        return lines.pop()
+
+    def metric(self, name):
+        """Its value on /metrics, the sum when it has labels."""
+        with urllib.request.urlopen(self.http + "/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        values = [float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))]
+        assert values, f"no metric {name}"
+        return sum(values)
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

@@ -1,9 +1,38 @@
-"""Idempotent acks=all load on one topic, and what must be true of the log afterwards."""
+"""Idempotent acks=all load on one topic, and what must be true of the log afterwards. `addresses` are one or a list."""
 
 import asyncio
+import time
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from kafka import KafkaConsumer, KafkaProducer
+
+
+def produce(addresses, topic, keys, value=b"x" * 100):
+    """A record for each number; all of them are acknowledged."""
+    producer = KafkaProducer(bootstrap_servers=addresses, acks="all", enable_idempotence=True, linger_ms=2)
+    sent = [producer.send(topic, key=b"%d" % key, value=value) for key in keys]
+    producer.flush(60)
+    producer.close()
+    assert all(s.succeeded() for s in sent)
+
+
+def keys_in(addresses, topic, count, group=None, patience_s=5):
+    """The numbers of the first `count` records, or of as many as come."""
+    consumer = KafkaConsumer(
+        topic,
+        bootstrap_servers=addresses,
+        group_id=group,
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=patience_s * 1000,
+    )
+    keys = []
+    for record in consumer:
+        keys.append(int(record.key))
+        if len(keys) == count:
+            break
+    consumer.close()
+    return keys
 
 
 async def create_topic(addresses, topic, partitions):
@@ -103,3 +132,27 @@ async def read_all(addresses, topic, partitions):
                 found.setdefault(int(record.value), []).append((record.partition, record.offset))
     await consumer.stop()
     return found
+
+
+def check_kills(server, rounds, partitions=3, round_s=1.0):
+    """kill -9 of the server again and again under load: something is acknowledged each time, and is there once."""
+
+    async def scenario():
+        await create_topic(server.kafka, "kill9", partitions)
+        load = Load(server.kafka, "kill9", partitions)
+        running = asyncio.create_task(load.run())
+        per_round = []
+        for _ in range(rounds):
+            before, deadline = len(load.acknowledged), time.monotonic() + 20
+            await asyncio.sleep(round_s)
+            while len(load.acknowledged) == before and time.monotonic() < deadline:
+                await asyncio.sleep(0.05)
+            per_round.append(len(load.acknowledged) - before)
+            await asyncio.to_thread(server.restart, hard=True)
+        load.stopping = True
+        await asyncio.wait_for(running, 90)
+        return load, per_round, await read_all(server.kafka, "kill9", partitions)
+
+    load, per_round, found = asyncio.run(scenario())
+    assert all(count > 0 for count in per_round), f"no progress in a round: {per_round}"
+    load.check(found)

@@ -1,20 +1,24 @@
-"""A bucket directory that fills up under producers: the log says so, and with room again everything goes on."""
+"""A disk that fills up under producers, the bucket's or the WAL's: the log says so, and with room again everything goes on."""
 
 import contextlib
 import os
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaProducer
 
 from harness import Millrace, small_disk, wait_until
+from load import keys_in
 
 RECORDS = 12_000
 VALUE = b"x" * 1000
 
 
-def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(tmp_path):
+@pytest.mark.parametrize("wal", ["bucket", "disk"])
+def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(tmp_path, wal):
     with small_disk(tmp_path / "disk", 6) as resize:
-        server = Millrace(tmp_path / "millrace", "--roles", "broker", bucket=f"file://{tmp_path}/disk/bucket").start()
+        bucket = f"file://{tmp_path}/disk/bucket" if wal == "bucket" else None
+        place = ("--wal", wal if wal == "bucket" else f"disk:{tmp_path}/disk/wal", "--set", "wal.segment.bytes=1048576")
+        server = Millrace(tmp_path / "millrace", "--roles", "broker", *place, bucket=bucket).start()
         try:
             producer = KafkaProducer(
                 bootstrap_servers=server.kafka, acks="all", enable_idempotence=True, delivery_timeout_ms=60_000,
@@ -29,16 +33,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(tmp_path):
             assert all(s.succeeded() for s in sent)
             producer.close()
             server.restart(hard=True)
-            consumer = KafkaConsumer(
-                "t", bootstrap_servers=server.kafka, auto_offset_reset="earliest", consumer_timeout_ms=5000, group_id=None
-            )
-            keys = []
-            for record in consumer:
-                keys.append(int(record.key))
-                if len(keys) == RECORDS:
-                    break
-            consumer.close()
-            assert keys == list(range(RECORDS))
+            assert keys_in(server.kafka, "t", RECORDS) == list(range(RECORDS))
         finally:
             server.kill9()
 

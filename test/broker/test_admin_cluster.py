@@ -12,9 +12,9 @@ import time
 import pytest
 from broker.test_versions import Wire, batch, classes
 from harness import MILLRACE, Millrace, free_port, wait_until
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
-from load import Load, create_topic, read_all
+from load import Load, create_topic, keys_in, produce, read_all
 from object.conftest import s3  # noqa: F401  the server with the bucket that the brokers share
 
 OUT_OF_RANGE, LEADER_NOT_AVAILABLE, NOT_LEADER, NOT_COORDINATOR = 1, 5, 6, 16
@@ -81,28 +81,11 @@ class Cluster:
         return name
 
     def produce(self, topic, records):
-        if not records:
-            return
-        producer = KafkaProducer(bootstrap_servers=self.bootstrap.split(","), acks="all", enable_idempotence=True)
-        sent = [producer.send(topic, b"v%d" % i, key=b"%d" % i) for i in range(records)]
-        producer.flush(60)
-        producer.close()
-        assert all(each.succeeded() for each in sent)
+        if records:
+            produce(self.bootstrap.split(","), topic, range(records))
 
     def count(self, topic, expected):
-        consumer = KafkaConsumer(
-            topic,
-            bootstrap_servers=self.bootstrap.split(","),
-            auto_offset_reset="earliest",
-            consumer_timeout_ms=15_000,
-        )
-        keys = set()
-        for record in consumer:
-            keys.add(int(record.key))
-            if len(keys) == expected:
-                break
-        consumer.close()
-        return len(keys)
+        return len(set(keys_in(self.bootstrap.split(","), topic, expected, patience_s=15)))
 
     def leaders(self, topic):
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap.split(","))

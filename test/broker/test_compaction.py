@@ -4,7 +4,6 @@ import asyncio
 import random
 import subprocess
 import time
-import urllib.request
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -61,12 +60,6 @@ async def read_when(server, topic, holds, timeout_s=60):
         await asyncio.sleep(0.3)
 
 
-def metric(server, name):
-    with urllib.request.urlopen(f"{server.http}/metrics") as answer:
-        lines = answer.read().decode().splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(name + " "))
-
-
 def check_order(found):
     offsets = [offset for offset, _, _ in found]
     assert offsets == sorted(set(offsets))
@@ -92,8 +85,8 @@ def test_the_newest_of_each_key_stays_and_tombstones_go(make_millrace, kafka_too
     assert {key: value for _, key, value in found} == expected
     check_order(found)
     assert end == len(rows)
-    assert metric(server, "millrace_storage_cleanings_total") >= 2
-    assert metric(server, "millrace_storage_cleaned_records_total") == len(rows) - 15
+    assert server.metric("millrace_storage_cleanings_total") >= 2
+    assert server.metric("millrace_storage_cleaned_records_total") == len(rows) - 15
 
     # librdkafka reaches the end, over gaps and the emptied last batch.
     kcat = ["kcat", "-b", server.kafka, "-C", "-t", "t", "-e", "-q", "-o", "beginning", "-f", "%o %k=%s\n"]
@@ -174,7 +167,7 @@ def test_committed_offsets_survive_the_compaction_of_their_topic(make_millrace):
 
     asyncio.run(scenario())
     deadline = time.monotonic() + 30
-    while metric(server, "millrace_storage_cleaned_records_total") < 290:
+    while server.metric("millrace_storage_cleaned_records_total") < 290:
         assert time.monotonic() < deadline, server.log()[-3000:]
         time.sleep(0.3)
     server.restart()

@@ -3,33 +3,17 @@
 import json
 import urllib.request
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
 from harness import wait_until
+from load import keys_in, produce
 
 RECORDS = 3000
 
 
-def produce(brokers, topic):
-    producer = KafkaProducer(bootstrap_servers=[b.kafka for b in brokers], acks="all", enable_idempotence=True)
-    sent = [producer.send(topic, b"v%d" % i, key=b"%d" % i) for i in range(RECORDS)]
-    producer.flush(60)
-    producer.close()
-    assert all(s.succeeded() for s in sent)
-
-
-def keys_in(brokers, topic, group):
-    consumer = KafkaConsumer(
-        topic, bootstrap_servers=[b.kafka for b in brokers], group_id=group, auto_offset_reset="earliest", consumer_timeout_ms=20_000
-    )
-    keys = []
-    for record in consumer:
-        keys.append(int(record.key))
-        if len(keys) == RECORDS:
-            break
-    consumer.close()
-    return sorted(keys)
+def keys_of(brokers, topic, group):
+    return sorted(keys_in([b.kafka for b in brokers], topic, RECORDS, group, patience_s=20))
 
 
 def controlled_epoch(broker):
@@ -45,13 +29,13 @@ def test_three_brokers_share_topics_and_a_dead_controller_is_replaced(s3, s3_mil
     leaders = {p["leader_id"] for p in admin.describe_topics(["orders"])[0]["partitions"]}
     admin.close()
     assert leaders == {1, 2, 3}
-    produce(brokers, "orders")
-    assert keys_in(brokers, "orders", "g") == list(range(RECORDS))
+    produce([b.kafka for b in brokers], "orders", range(RECORDS))
+    assert keys_of(brokers, "orders", "g") == list(range(RECORDS))
 
     brokers[0].kill9()
     wait_until(lambda: controlled_epoch(brokers[1]) + controlled_epoch(brokers[2]) == 1, 20, "another controller")
     brokers[0].start()
-    assert keys_in(brokers, "orders", "g2") == list(range(RECORDS))
+    assert keys_of(brokers, "orders", "g2") == list(range(RECORDS))
     # Its node id is taken: the first process ends, and says why.
     second = s3_millrace(url, "--node-id", 1)
     process = brokers[0].process
@@ -60,5 +44,5 @@ def test_three_brokers_share_topics_and_a_dead_controller_is_replaced(s3, s3_mil
     brokers[0].process = None
     with urllib.request.urlopen(second.http + "/readyz", timeout=5) as answer:
         assert answer.status == 200
-    assert keys_in([second, *brokers[1:]], "orders", "g3") == list(range(RECORDS))
+    assert keys_of([second, *brokers[1:]], "orders", "g3") == list(range(RECORDS))
     assert json.loads(urllib.request.urlopen(second.http + "/api/v1/status", timeout=5).read())["ready"]

@@ -8,7 +8,6 @@ import socket
 import struct
 import threading
 import time
-import urllib.request
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -23,11 +22,6 @@ FLOODS = 30
 def resident_mib(pid):
     with open(f"/proc/{pid}/statm") as pages:
         return int(pages.read().split()[1]) * resource.getpagesize() / MIB
-
-
-def metric(server, name):
-    text = urllib.request.urlopen(server.http + "/metrics", timeout=10).read().decode()
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
 
 
 @contextlib.contextmanager
@@ -97,12 +91,12 @@ def test_consumers_that_do_not_read_cannot_take_the_memory(make_millrace, backlo
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             offset = number * count // 60
             connection.sendall(b"".join(fetch_request("deep", offset, 16 * MIB) for _ in range(8)))
-        wait_until(lambda: metric(server, "millrace_broker_short_fetches_total") > 0, 20, "an answer cut short")
+        wait_until(lambda: server.metric("millrace_broker_short_fetches_total") > 0, 20, "an answer cut short")
         # Whoever reads gets everything meanwhile.
         asyncio.run(read_to(server.kafka, "deep", count))
-        assert metric(server, "millrace_broker_reply_bytes") < 33554432 + 60 * MIB
+        assert server.metric("millrace_broker_reply_bytes") < 33554432 + 60 * MIB
     assert greatest[-1] < before + 256, f"resident {before:.0f} MiB, at most {greatest[-1]:.0f} MiB"
-    wait_until(lambda: metric(server, "millrace_broker_reply_bytes") == 0, 10, "memory given back")
+    wait_until(lambda: server.metric("millrace_broker_reply_bytes") == 0, 10, "memory given back")
     assert server.stop() == 0
 
 
@@ -146,8 +140,8 @@ def test_producers_wait_for_a_store_that_does_not_answer(make_millrace, s3):
     before = resident_mib(server.pid)
     load, greatest, found = asyncio.run(scenario())
     load.check(found)
-    refused = metric(server, "millrace_storage_overloaded_total")
-    waited = metric(server, "millrace_broker_admission_waits_total")
+    refused = server.metric("millrace_storage_overloaded_total")
+    waited = server.metric("millrace_broker_admission_waits_total")
     assert refused + waited > 0, "no producer was told to wait"
     assert greatest < before + 512, f"resident {before:.0f} MiB at first, at most {greatest:.0f} MiB"
     assert server.stop() == 0
