@@ -21,6 +21,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 MILLRACE = Path(os.environ.get("BINARY_UNDER_TEST", ROOT / "build" / "release" / "millrace"))
+# Where a broker's WAL is unless its test says so: "bucket", or "disk" for a directory of its own (`make test-disk`).
+WAL = os.environ.get("WAL_UNDER_TEST", "bucket")
+assert WAL in ("bucket", "disk"), f"WAL_UNDER_TEST={WAL}: it is bucket or disk"
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
 KAFKA_PEER = ROOT / "tools" / "peers" / "kafka-peer"
 
@@ -75,6 +78,13 @@ class Millrace:
         self.process = None
         self.addresses = {}
 
+    def wal(self):
+        """The WAL that is tested, for a broker whose test chose none; a directory that stays over restarts."""
+        roles = self.arguments[self.arguments.index("--roles") + 1] if "--roles" in self.arguments else "broker"
+        if WAL == "bucket" or "--wal" in self.arguments or "broker" not in roles.split(","):
+            return []
+        return ["--wal", f"disk:{self.directory}/wal"]
+
     def command(self):
         """Listeners keep their ports over a restart, so that clients find it again."""
         listeners = []
@@ -82,7 +92,7 @@ class Millrace:
             if f"--{name}-listen" not in self.arguments:
                 listeners += [f"--{name}-listen", self.addresses.get(name, "127.0.0.1:0")]
         where = ["--bucket", self.bucket, "--ready-file", str(self.ready_path)]
-        return [str(MILLRACE), self.verb, *where, *listeners, *self.arguments]
+        return [str(MILLRACE), self.verb, *where, *listeners, *self.wal(), *self.arguments]
 
     def start(self, timeout_s=30.0):
         assert self.process is None, "it runs already"

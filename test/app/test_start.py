@@ -10,9 +10,7 @@ import urllib.request
 
 import pytest
 
-from harness import ROOT
-
-MILLRACE = ROOT / "build/release/millrace"
+from harness import MILLRACE
 
 
 def run(*arguments, timeout=20, **options):

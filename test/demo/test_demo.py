@@ -12,7 +12,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from harness import ROOT, reachable_directory, wait_until
+from harness import MILLRACE, ROOT, reachable_directory, wait_until
 
 VIEWS = ("revenue_by_day", "upcoming_bookings", "staff_ranking", "payment_log")
 
@@ -23,7 +23,7 @@ def demo():
         ready = directory / "ready.json"
         output = open(directory / "output", "w+b")
         child = subprocess.Popen(
-            [ROOT / "build/release/millrace", "demo", "--dir", directory / "demo", "--rows", "60000", "--rate", "50"]
+            [MILLRACE, "demo", "--dir", directory / "demo", "--rows", "60000", "--rate", "50"]
             + ["--kafka-listen", "127.0.0.1:0", "--mysql-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]
             + ["--ready-file", ready],
             stdout=output,
