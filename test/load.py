@@ -94,9 +94,9 @@ class Load:
         self.acknowledged[number] = (metadata.partition, metadata.offset)
         self.of_partition[metadata.partition] += 1
 
-    async def progress(self, timeout_s=30, records=1):
-        """Until each partition has `records` more acknowledged: records that were sent from now on are among them."""
-        goals = [count + records for count in self.of_partition]
+    async def progress(self, timeout_s=30, records=1, of=None):
+        """Until each partition (or each `of` some) has `records` more acknowledged, of those sent from now on, too."""
+        goals = [count + records * (of is None or p in of) for p, count in enumerate(self.of_partition)]
         deadline = asyncio.get_running_loop().time() + timeout_s
         while any(count < goal for count, goal in zip(self.of_partition, goals)):
             late = [p for p, goal in enumerate(goals) if self.of_partition[p] < goal]

@@ -7,7 +7,7 @@ import pytest
 from kafka import KafkaProducer
 
 from harness import Millrace, small_disk, wait_until
-from load import keys_in
+from load import keys_in, produce
 
 RECORDS = 12_000
 VALUE = b"x" * 1000
@@ -34,6 +34,26 @@ def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(tmp_path, wa
             producer.close()
             server.restart(hard=True)
             assert keys_in(server.kafka, "t", RECORDS) == list(range(RECORDS))
+        finally:
+            server.kill9()
+
+
+@pytest.mark.timeout(150)
+def test_a_full_bucket_holds_up_no_producer_with_a_wal_on_a_disk(tmp_path):
+    with small_disk(tmp_path / "disk", 6) as resize:
+        places = ("--wal", f"disk:{tmp_path}/wal", "--set", "object.interval.ms=700")
+        server = Millrace(tmp_path / "millrace", "--roles", "broker", *places, bucket=f"file://{tmp_path}/disk/bucket")
+        try:
+            server.start()
+            produce(server.kafka, "t", range(RECORDS), VALUE)
+            wait_until(lambda: "compaction.failed" in server.log(), 60, "the warning")
+            assert "No space left on device" in server.log() and "free space" in server.log()
+            produce(server.kafka, "t", range(RECORDS, RECORDS + 10), VALUE)
+            assert server.metric("millrace_disk_needed_bytes") > 0
+            resize(64)
+            wait_until(lambda: server.metric("millrace_disk_needed_bytes") == 0, 60, "the drain")
+            server.restart(hard=True)
+            assert keys_in(server.kafka, "t", RECORDS + 10) == list(range(RECORDS + 10))
         finally:
             server.kill9()
 

@@ -6,7 +6,7 @@ import urllib.request
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
-from harness import wait_until
+from harness import WAL, wait_until
 from load import keys_in, produce
 
 RECORDS = 3000
@@ -36,6 +36,13 @@ def test_three_brokers_share_topics_and_a_dead_controller_is_replaced(s3, s3_mil
     wait_until(lambda: controlled_epoch(brokers[1]) + controlled_epoch(brokers[2]) == 1, 20, "another controller")
     brokers[0].start()
     assert keys_of(brokers, "orders", "g2") == list(range(RECORDS))
+    if WAL == "disk":
+        # The first process holds the disk and is heard: a second one of its node id that lacks the disk is refused.
+        message = s3_millrace(url, "--node-id", 1, start=False).refusal()
+        assert "a process of broker 1" in message and "may live and holds its WAL on a disk" in message, message
+        assert all(b.process.poll() is None for b in brokers)
+        assert keys_of(brokers, "orders", "g3") == list(range(RECORDS))
+        return
     # Its node id is taken: the first process ends, and says why.
     second = s3_millrace(url, "--node-id", 1)
     process = brokers[0].process

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from kafka import KafkaAdminClient
 
 from load import Load, create_topic, read_all
 
@@ -32,7 +33,13 @@ class Fleet:
         return [broker.kafka for broker in self.brokers]
 
     def alive(self):
-        return [b for b in self.brokers if b.process is not None]
+        return [b for b in self.brokers if b.process is not None and b.process.poll() is None]
+
+    def led_by(self, *node_ids):
+        admin = KafkaAdminClient(bootstrap_servers=self.addresses)
+        partitions = admin.describe_topics(["t"])[0]["partitions"]
+        admin.close()
+        return {p["partition_index"] for p in partitions if p["leader_id"] in node_ids}
 
     async def under_load(self, story, timeout_s=20):
         await create_topic(self.addresses, "t", PARTITIONS)
@@ -228,40 +235,54 @@ class StoreProxy:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("wal", ["bucket", "disk"])
 @pytest.mark.timeout(300)
-def test_one_broker_that_cannot_reach_the_store_does_not_stop_the_others(fleet, s3):
+def test_one_broker_that_cannot_reach_the_store_does_not_stop_the_others(fleet, s3, wal):
     proxy = StoreProxy(s3.endpoint)
-    three = fleet(proxies=(None, proxy, None))
+    three = fleet(proxies=(None, proxy, None), wal=wal)
 
     async def story(load):
+        # What lies on a disk waits for its broker (rule 21), which gives up 30 s after its lease was over.
+        kept = range(PARTITIONS) if wal == "bucket" else await asyncio.to_thread(three.led_by, 1, 3)
+        assert kept
         proxy.set_cut(True)
         await asyncio.sleep(25)
-        await load.progress(60, 100)
+        await load.progress(60, of=kept)
         proxy.set_cut(False)
         await load.progress(40, 100)
+        assert len(three.alive()) == 3
 
-    asyncio.run(three.under_load(story))
+    asyncio.run(three.under_load(story, timeout_s=20 if wal == "bucket" else 60))
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("wal", ["bucket", "disk"])
 @pytest.mark.timeout(300)
-def test_a_bucket_served_read_only_ends_the_brokers_with_the_reason_and_loses_nothing(fleet, s3):
+def test_a_bucket_served_read_only_ends_the_brokers_with_the_reason_and_loses_nothing(fleet, s3, wal):
+    """With a WAL on a disk the controller goes on, whose lease needs no write; it can grant none to the others."""
     proxy = StoreProxy(s3.endpoint)
-    three = fleet(proxies=(proxy, proxy, proxy))
+    three = fleet(proxies=(proxy, proxy, proxy), wal=wal)
+    reasons = {
+        "bucket": ("the bucket refuses the slot", "AccessDenied"),
+        "disk": ("the lease of this WAL was not renewed", "it could not write to the bucket"),
+    }[wal]
 
     async def story(load):
+        controller = next(b for b in three.brokers if "cluster.controls" in b.log() or b is three.brokers[0])
+        enders = [b for b in three.brokers if wal == "bucket" or b is not controller]
         proxy.read_only = True
-        deadline = time.monotonic() + 60
-        while any(b.process.poll() is None for b in three.brokers) and time.monotonic() < deadline:
+        deadline = time.monotonic() + (60 if wal == "bucket" else 90)
+        while any(b.process.poll() is None for b in enders) and time.monotonic() < deadline:
             await asyncio.sleep(0.2)
-        for broker in three.brokers:
+        for broker in enders:
             assert broker.process.poll() == 1
-            assert "the bucket refuses the slot" in broker.log() and "AccessDenied" in broker.log()
+            assert all(reason in broker.log() for reason in reasons)
             broker.process = None
+        assert "AccessDenied" in controller.log()
         with pytest.raises(AssertionError, match="AccessDenied"):
-            await asyncio.to_thread(three.brokers[0].start)
+            await asyncio.to_thread(enders[0].start)
         proxy.read_only = False
-        await asyncio.gather(*(asyncio.to_thread(broker.start) for broker in three.brokers))
+        await asyncio.gather(*(asyncio.to_thread(broker.start) for broker in enders))
         await load.progress(60, 100)
 
-    asyncio.run(three.under_load(story))
+    asyncio.run(three.under_load(story, timeout_s=20 if wal == "bucket" else 120))
