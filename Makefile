@@ -11,7 +11,7 @@ SETUP = ./tools/setup
 
 .PHONY: help build demo test unit integration check fmt fmt-check tidy clang-tidy fuzz setup clean \
         sim sim-run sim-scenarios sim-mutants spec soak bench bench-quick bench-cluster \
-        test-cluster test-debezium test-minio s3-server
+        test-cluster test-debezium test-disk test-minio s3-server
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -96,6 +96,15 @@ bench-cluster: build  ## three brokers: how long partitions are away after a kil
 test-debezium: build  ## capture alone: errors, kills, and its events beside Debezium's own, field by field (5 min)
 	@$(SETUP) demo test
 	@.venv/bin/python -m pytest -q test/cdc
+
+# These have both WALs in themselves, or start no broker.
+NOT_ON_DISK = disk object/test_failover.py cdc/test_compare_debezium.py kafka_schema_test.py
+test-disk: build  ## the tests of broker, path, cdc, node and object on a disk WAL (15 min)
+	@$(SETUP) demo test
+	@$(MAKE) --no-print-directory build/test/build.ninja
+	@$(NINJA) build/test --target client_test
+	@WAL_UNDER_TEST=disk PATH=$(CURDIR)/.venv/bin:$(CURDIR)/.deps/node/bin:$$PATH .venv/bin/python -B -m pytest -q -rs \
+	  -m "long or not long" test $(addprefix --ignore=test/,$(NOT_ON_DISK))
 
 test-minio: build  ## the tests with S3 against MinIO instead of versitygw (2 min after MinIO's build, which takes 3)
 	@$(SETUP) demo test minio

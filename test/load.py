@@ -56,6 +56,7 @@ class Load:
         self.acknowledged = {}
         self.unknown = {}
         self.of_partition = [0] * partitions
+        self.in_flight = [0] * partitions
         self.next = 0
         self.stopping = False
 
@@ -73,14 +74,17 @@ class Load:
         while not self.stopping:
             number = self.next
             self.next += 1
-            sent = await producer.send(self.topic, b"%d" % number, partition=number % self.partitions)
+            partition = number % self.partitions
+            if self.in_flight[partition] * self.partitions >= 2000:  # one that has no leader holds up no other
+                await asyncio.sleep(0.001)
+                continue
+            self.in_flight[partition] += 1
+            sent = await producer.send(self.topic, b"%d" % number, partition=partition)
             task = asyncio.create_task(self.note(number, sent))
             waiting.add(task)
             task.add_done_callback(waiting.discard)
             if number % self.burst == 0:
                 await asyncio.sleep(0.002)
-            while len(waiting) > 2000:
-                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if waiting:
             await asyncio.wait(waiting, timeout=60)
         await producer.stop()
@@ -91,6 +95,8 @@ class Load:
         except Exception as error:
             self.unknown[number] = error
             return
+        finally:
+            self.in_flight[number % self.partitions] -= 1
         self.acknowledged[number] = (metadata.partition, metadata.offset)
         self.of_partition[metadata.partition] += 1
 

@@ -38,6 +38,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(tmp_path, wa
             server.kill9()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(150)
 def test_a_full_bucket_holds_up_no_producer_with_a_wal_on_a_disk(tmp_path):
     with small_disk(tmp_path / "disk", 6) as resize:
