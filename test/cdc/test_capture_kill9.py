@@ -7,21 +7,14 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 from harness import Millrace, wait_until
 
 ROUNDS = 6
 
 
-def read_topic(bootstrap, topic):
-    command = ["kcat", "-b", bootstrap, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def test_no_change_is_lost_or_doubled_over_kill_9(tmp_path, postgres, millrace):
-    """The log is one Millrace that stays; capture is another that dies."""
-    postgres.psql("CREATE TABLE a (id serial PRIMARY KEY, v int, t text); CREATE TABLE b (id serial PRIMARY KEY, v int)")
-    postgres.psql("INSERT INTO a (v, t) SELECT i, repeat('s', 40) FROM generate_series(1, 5000) i")
+def connector_file(tmp_path, postgres):
     config = {
         "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
         "database.hostname": "127.0.0.1",
@@ -35,6 +28,20 @@ def test_no_change_is_lost_or_doubled_over_kill_9(tmp_path, postgres, millrace):
     }
     path = tmp_path / "connector.json"
     path.write_text(json.dumps({"name": "k", "config": config}))
+    return path
+
+
+def read_topic(bootstrap, topic):
+    command = ["kcat", "-b", bootstrap, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_no_change_is_lost_or_doubled_over_kill_9(tmp_path, postgres, millrace):
+    """The log is one Millrace that stays; capture is another that dies."""
+    postgres.psql("CREATE TABLE a (id serial PRIMARY KEY, v int, t text); CREATE TABLE b (id serial PRIMARY KEY, v int)")
+    postgres.psql("INSERT INTO a (v, t) SELECT i, repeat('s', 40) FROM generate_series(1, 5000) i")
+    path = connector_file(tmp_path, postgres)
     capture = Millrace(
         tmp_path / "capture", "--roles", "cdc", "--kafka-bootstrap", millrace.kafka, "--connector", path
     ).start()
@@ -76,3 +83,58 @@ def test_no_change_is_lost_or_doubled_over_kill_9(tmp_path, postgres, millrace):
         assert not doubled
         wanted = postgres.psql(f"SELECT id, v FROM {table} ORDER BY id").splitlines()
         assert [f"{key}|{rows[key]}" for key in sorted(rows)] == wanted
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="after a replay, positions keep the old end of a topic that got no new change, and the next start waits in vain",
+)
+def test_what_was_replayed_once_is_not_awaited_after_the_next_kill(tmp_path, postgres, millrace):
+    """A change of table b lands, its position is not stored; the next position is stored without another change of b."""
+    postgres.psql("CREATE TABLE a (id serial PRIMARY KEY); CREATE TABLE b (id serial PRIMARY KEY)")
+    postgres.psql("INSERT INTO a SELECT; INSERT INTO b SELECT")
+    path = connector_file(tmp_path, postgres)
+    capture = Millrace(
+        tmp_path / "capture", "--roles", "cdc", "--kafka-bootstrap", millrace.kafka, "--connector", path
+    ).start()
+
+    def landed(table):
+        return len(read_topic(millrace.kafka, f"k.public.{table}"))
+
+    def stored(table):
+        """Up to where the newest stored position knows the table's topic."""
+        position = json.loads(read_topic(millrace.kafka, "__millrace_cdc_positions")[-1]["payload"])
+        return next((o["next"] for o in position["offsets"] if o["topic"] == f"k.public.{table}"), 0)
+
+    def insert_and_wait_until_stored():
+        postgres.psql("INSERT INTO a SELECT")
+        rows = int(postgres.psql("SELECT count(*) FROM a"))
+
+        def done():
+            assert "cdc.attempt_failed" not in capture.log(), capture.log()[-1000:]
+            return landed("a") == stored("a") == rows
+
+        wait_until(done, 20, "a's change and its position")
+
+    try:
+        wait_until(lambda: landed("a") == landed("b") == 1, 30, "the snapshot")
+        chance = random.Random(7)
+        for _ in range(20):
+            time.sleep(1)  # the next position is stored at once, and the one after it half a second later
+            postgres.psql("INSERT INTO a SELECT")
+            time.sleep(0.05)
+            postgres.psql("INSERT INTO b SELECT")
+            time.sleep(chance.uniform(0.05, 0.4))
+            capture.kill9()
+            if stored("b") < landed("b"):
+                break
+            capture.start()
+        assert stored("b") < landed("b"), "no kill came between a change and its position"
+        capture.start()
+        insert_and_wait_until_stored()
+        capture.restart(hard=True)
+        insert_and_wait_until_stored()
+    finally:
+        capture.kill9()
+    rows = {table: int(postgres.psql(f"SELECT count(*) FROM {table}")) for table in ("a", "b")}
+    assert {table: landed(table) for table in rows} == rows
