@@ -99,7 +99,7 @@ test-debezium: build  ## capture alone: errors, kills, and its events beside Deb
 
 # These have both WALs in themselves, or start no broker.
 NOT_ON_DISK = disk object/test_failover.py cdc/test_compare_debezium.py kafka_schema_test.py
-test-disk: build  ## the tests of broker, path, cdc, node and object on a disk WAL (15 min)
+test-disk: build  ## the tests of broker, path, cdc, node and object on a disk WAL (14 min)
 	@$(SETUP) demo test
 	@$(MAKE) --no-print-directory build/test/build.ninja
 	@$(NINJA) build/test --target client_test
