@@ -31,7 +31,8 @@ ClusterNode::ClusterNode(Executor executor, Clock& clock, Random& random, object
 Task<Result<void>> ClusterNode::open() {
   CO_TRY_VOID(co_await log_.open());
   bool joined = false;
-  const SteadyTime predecessor_ends = clock_.now() + 2 * terms().whole();
+  SteadyTime predecessor_ends = clock_.now() + 2 * terms().whole();
+  Role role = role_now();
   for (int attempt = 0; attempt < kJoinAttempts && !joined; ++attempt) {
     Result<bool> registered = co_await register_at_controller();
     // Rule 26: the controller counts a predecessor's lease, and refuses until it is over.
@@ -42,6 +43,14 @@ Task<Result<void>> ClusterNode::open() {
     }
     CO_TRY(joined, std::move(registered));
     if (joined) break;
+    // Who took the role may count a lease before it registers, and recover before it answers. Two or more that take the
+    // role from each other meanwhile would never end, so each claim that is seen gives its owner that time. It counts
+    // our predecessor's lease anew.
+    if (role_now() != role) {
+      role = role_now();
+      another_waits_until_ = clock_.now() + terms().whole() + options_.controller_timeout;
+      predecessor_ends = clock_.now() + 2 * terms().whole();
+    }
     if (clock_.now() < another_waits_until_) {
       --attempt;
       co_await sleep_for(clock_, options_.controller_timeout / 4);
@@ -97,12 +106,7 @@ Task<Result<void>> ClusterNode::claim_and_register() {
     CO_TRY(const bool claimed, co_await append_as(candidate, std::move(records)));
     if (!claimed) co_return Result<void>();
     CO_TRY(const bool over, co_await wait_for_predecessor(epoch));
-    if (!over) {
-      // Whoever took the role counts in turn, and does not answer yet: two that take it from each other would never
-      // end.
-      another_waits_until_ = clock_.now() + terms().whole() + options_.controller_timeout;
-      co_return Result<void>();
-    }
+    if (!over) co_return Result<void>();
     records.clear();
   }
   records.emplace_back(registration());
@@ -120,6 +124,11 @@ Task<Result<bool>> ClusterNode::append_as(Writer& candidate, std::vector<Record>
   CO_TRY_VOID(log_.state().check(log_.next(), records));
   CO_TRY(const MetadataLog::Append outcome, co_await log_.append(candidate, std::move(records)));
   co_return outcome == MetadataLog::Append::kCommitted;
+}
+
+ClusterNode::Role ClusterNode::role_now() const {
+  const auto broker = state().brokers().find(state().controller_id());
+  return {state().controller_epoch(), broker == state().brokers().end() ? Incarnation() : broker->second.current};
 }
 
 ClaimRecord ClusterNode::claim() const {

@@ -90,6 +90,13 @@ class ClusterNode final : public Cluster {
   Task<Result<void>> claim_and_register();
   Task<Result<bool>> append_as(Writer& candidate, std::vector<Record> records);
   ClaimRecord claim() const;
+  // Who has the controller's role, and since which of its registrations.
+  struct Role {
+    std::uint64_t epoch = 0;
+    Incarnation incarnation;
+    bool operator==(const Role&) const = default;
+  };
+  Role role_now() const;
   void take_control(const Writer& writer);
   void lose_control();
   RegisterBrokerRecord registration();
@@ -195,7 +202,7 @@ class ClusterNode final : public Cluster {
   SteadyTime last_append_{};   // when the newest one that is committed was sent
   HeldLease lease_;            // of this incarnation's own WAL on a disk
   Event lease_renewed_;
-  SteadyTime another_waits_until_{};  // it has claimed the role, and counts a lease before it registers
+  SteadyTime another_waits_until_{};  // it has claimed the role, and does not answer yet
   bool healthy_ = true;
   BrokerLoad load_;
   Balancer balancer_;

@@ -19,6 +19,7 @@ constexpr Duration kHeldUp = 2s;
 
 Task<void> ClusterNode::control_loop() {
   SteadyTime last = clock_.now();
+  std::string refusal;  // the same one is told once, though it is met at every turn
   while (!stopping() && !fenced_) {
     if (clock_.now() > last + kHeldUp) {
       heard_.clear();
@@ -30,8 +31,10 @@ Task<void> ClusterNode::control_loop() {
     if (decided || (serves_as_controller() && leases_wanted())) {
       const Promise<Result<LogSeq>> done = enqueue(std::move(records), true);
       const Result<LogSeq> committed = co_await done.wait();
-      if (!committed && controls_ && !stopping())
-        LOG_INFO("cluster.decision_refused", {"error", committed.error().message()});
+      const std::string now_refused = committed ? std::string() : committed.error().message();
+      if (now_refused != refusal && !committed && controls_ && !stopping())
+        LOG_WARN("cluster.decision_refused", {"error", now_refused});
+      refusal = now_refused;
       if (committed && decided) continue;
     }
     const SteadyTime next = clock_.now() + kControlInterval;

@@ -176,6 +176,32 @@ TEST(Lease, is_not_waited_for_where_the_lock_shows_that_its_holder_ended) {
   });
 }
 
+// Hosts that all started anew: nobody's lock shows that the holder before ended.
+TEST(Lease, of_each_is_counted_when_all_brokers_start_at_once_elsewhere) {
+  Leased brokers;
+  brokers.run([](Leased& b) -> Task<void> {
+    std::vector<std::unique_ptr<Cluster>> all;
+    for (int id = 1; id <= 4; ++id) {
+      auto one = co_await b.open(id, WalKind::kDisk);
+      all.push_back(std::move(one));
+    }
+    for (int id = 1; id <= 4; ++id) b.cut_off.insert(static_cast<std::uint16_t>(9000 + id));
+    std::vector<std::unique_ptr<Cluster>> again;
+    TaskScope scope(b.loop.executor());
+    for (int id = 1; id <= 4; ++id) {
+      scope.spawn([](Leased& l, int which, std::vector<std::unique_ptr<Cluster>>& into) -> Task<void> {
+        auto one = co_await l.open(which, WalKind::kDisk, 1);
+        into.push_back(std::move(one));
+      }(b, id, again));
+      co_await sleep_for(b.loop.clock(), kSession / 4);
+    }
+    co_await b.until([&] { return again.size() == 4; }, "all of them");
+    co_await scope.stop();
+    for (auto& one : again) co_await one->stop();
+    for (auto& one : all) co_await one->stop();
+  });
+}
+
 TEST(Lease, is_counted_in_full_by_a_new_controller_that_takes_over_its_own_predecessors_wal) {
   Leased brokers;
   brokers.run([](Leased& b) -> Task<void> {
