@@ -247,6 +247,8 @@ Result<void> Worker::tell_position(bool now) {
 
 Result<void> Worker::expect_replay(StreamCore& core, const Position& position) {
   TRY(const auto ends, log_->end_offsets());
+  // The next position is one behind all that landed, also in topics that get no change until then.
+  log_->begin(ends);
   std::map<client::TopicPartition, LandedTail> tails;
   for (const auto& [partition, end] : ends) {
     const auto known = position.offsets.find(partition);
