@@ -145,7 +145,9 @@ Task<Result<void>> LogStack::open_store(const Config& config, WalChoice choice) 
 
 Task<void> LogStack::stop() {
   const SteadyTime give_up = loop_.clock().now() + drain_timeout_;
-  if (engine_ && broker_ && drain_timeout_ > Duration(0)) co_await cluster_->drain(give_up);
+  // A log that is fenced releases nothing: others take its partitions over once this broker has left.
+  const bool drains = engine_ && broker_ && drain_timeout_ > Duration(0) && !engine_->status().fenced;
+  if (drains) co_await cluster_->drain(give_up);
   if (connector_) connector_->close();
   if (broker_) co_await broker_->stop();
   if (engine_) co_await engine_->stop();
