@@ -12,7 +12,6 @@
 #include <nmmintrin.h>
 #include <poll.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,27 +26,15 @@
 #include <string>
 #include <vector>
 
+#include "bench/measure.h"
+
 namespace {
 
 constexpr std::size_t kBlock = 1 << 20;
 constexpr std::size_t kAlign = 4096;
 constexpr std::size_t kWindow = 64;  // frames under way, as a few pipelining producers have them
 
-[[noreturn]] void die(const char* what) {
-  std::perror(what);
-  std::exit(1);
-}
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double cpu_seconds() {
-  rusage use{};
-  getrusage(RUSAGE_SELF, &use);
-  return static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-         static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
-}
+[[noreturn]] void fail(const char* what) { die(std::string(what) + ": " + std::strerror(errno)); }
 
 std::uint32_t crc32c(const char* data, std::size_t size) {
   std::uint64_t crc = ~0u;
@@ -63,7 +50,7 @@ std::uint32_t crc32c(const char* data, std::size_t size) {
 
 char* aligned(std::size_t bytes) {
   void* memory = std::aligned_alloc(kAlign, bytes);
-  if (memory == nullptr) die("memory");
+  if (memory == nullptr) fail("memory");
   std::memset(memory, 1, bytes);
   return static_cast<char*>(memory);
 }
@@ -71,7 +58,7 @@ char* aligned(std::size_t bytes) {
 void write_all(int fd, const char* data, std::size_t size) {
   while (size > 0) {
     const ssize_t n = write(fd, data, size);
-    if (n <= 0) die("write");
+    if (n <= 0) fail("write");
     data += n;
     size -= static_cast<std::size_t>(n);
   }
@@ -94,7 +81,7 @@ void run_client(int fd, std::uint64_t frames, std::size_t bytes) {
       ++sent;
     }
     const ssize_t n = read(fd, answers, sizeof answers);
-    if (n <= 0) die("answer");
+    if (n <= 0) fail("answer");
     partial += static_cast<std::size_t>(n);
     answered += partial / 8;
     partial %= 8;
@@ -126,7 +113,7 @@ class FrameReader {
       size -= n;
       left_ -= n;
       if (left_ == 0) {
-        if (~crc_ != wanted_) die("crc");
+        if (~crc_ != wanted_) fail("crc");
         header_bytes_ = 0;
         ++whole;
       }
@@ -155,7 +142,7 @@ class FrameReader {
 
 void run_server(int fd, const std::string& path, bool sync, std::uint64_t frames) {
   const int file = open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | (sync ? O_DIRECT : 0), 0600);
-  if (file < 0) die(path.c_str());
+  if (file < 0) fail(path.c_str());
   char* block = aligned(kBlock);
   const std::vector<char> answer(8 * kWindow, 7);
   FrameReader reader;
@@ -167,7 +154,7 @@ void run_server(int fd, const std::string& path, bool sync, std::uint64_t frames
     const bool more = filled < kBlock && poll(&readable, 1, idle_flush ? 0 : -1) > 0;
     if (more) {
       const ssize_t n = read(fd, block + filled, kBlock - filled);
-      if (n <= 0) die("read");
+      if (n <= 0) fail("read");
       unanswered += reader.feed(block + filled, static_cast<std::size_t>(n));
       filled += static_cast<std::size_t>(n);
       continue;
@@ -175,7 +162,7 @@ void run_server(int fd, const std::string& path, bool sync, std::uint64_t frames
     // Nothing is waiting, or the block is full: make it durable as promised, and answer.
     const std::size_t padded = sync ? (filled + kAlign - 1) / kAlign * kAlign : filled;
     write_all(file, block, padded);
-    if (sync && fdatasync(file) != 0) die("fdatasync");
+    if (sync && fdatasync(file) != 0) fail("fdatasync");
     filled = 0;
     answered += unanswered;
     for (; unanswered > 0; unanswered -= std::min<std::uint64_t>(unanswered, kWindow)) {
@@ -196,19 +183,19 @@ int serve(const std::string& path, bool sync, double gib, std::size_t frame_byte
   socklen_t size = sizeof address;
   if (bind(listener, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener, 1) != 0 ||
       getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    die("listen");
+    fail("listen");
   }
   const int one = 1;
   const pid_t client = fork();
   if (client == 0) {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) die("connect");
+    if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail("connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     run_client(fd, frames, frame_bytes);
     _exit(0);
   }
   const int fd = accept(listener, nullptr, nullptr);
-  if (fd < 0) die("accept");
+  if (fd < 0) fail("accept");
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   const double started = seconds_now(), cpu = cpu_seconds();
   run_server(fd, path, sync, frames);
@@ -222,14 +209,14 @@ int serve(const std::string& path, bool sync, double gib, std::size_t frame_byte
 
 int time_fsync(const std::string& path, int count, std::size_t bytes) {
   const int file = open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_DIRECT, 0600);
-  if (file < 0) die(path.c_str());
+  if (file < 0) fail(path.c_str());
   bytes = (bytes + kAlign - 1) / kAlign * kAlign;
   char* block = aligned(bytes);
   std::vector<double> times;
   for (int i = 0; i < count; ++i) {
     const double started = seconds_now();
     write_all(file, block, bytes);
-    if (fdatasync(file) != 0) die("fdatasync");
+    if (fdatasync(file) != 0) fail("fdatasync");
     times.push_back((seconds_now() - started) * 1e3);
   }
   std::sort(times.begin(), times.end());
@@ -243,7 +230,7 @@ int time_fsync(const std::string& path, int count, std::size_t bytes) {
 int touch(double gib) {
   const auto bytes = static_cast<std::size_t>(gib * (1 << 30));
   char* memory = static_cast<char*>(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  if (memory == MAP_FAILED) die("mmap");
+  if (memory == MAP_FAILED) fail("mmap");
   const double started = seconds_now();
   for (std::size_t at = 0; at < bytes; at += kAlign) memory[at] = 1;
   std::printf("{\"gib\": %.1f, \"seconds\": %.2f, \"cpu_s_per_gib\": %.3f}\n", gib, seconds_now() - started,

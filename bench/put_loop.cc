@@ -10,7 +10,6 @@
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -26,23 +25,9 @@
 #include <thread>
 #include <vector>
 
+#include "bench/measure.h"
+
 namespace {
-
-[[noreturn]] void die(const std::string& what) {
-  std::fprintf(stderr, "put_loop: %s\n", what.c_str());
-  std::exit(1);
-}
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double cpu_seconds() {
-  rusage use{};
-  getrusage(RUSAGE_SELF, &use);
-  return static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-         static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
-}
 
 std::string hex(std::string_view bytes) {
   std::string out;

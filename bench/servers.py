@@ -39,11 +39,12 @@ def compile_programs():
     OUT.mkdir(parents=True, exist_ok=True)
     for target, compiler, source, flags in (
         (CLIENT, "gcc", "rdkafka_bench.c", ["-lrdkafka"]),
-        (FLOOR, "g++", "floor.cc", ["-std=c++23", "-msse4.2"]),
-        (PUTS, "g++", "put_loop.cc", ["-std=c++23", "-lcrypto"]),
+        (FLOOR, "g++", "floor.cc", ["-std=c++23", "-msse4.2", f"-I{ROOT}"]),
+        (PUTS, "g++", "put_loop.cc", ["-std=c++23", "-lcrypto", f"-I{ROOT}"]),
     ):
         path = ROOT / "bench" / source
-        if not target.exists() or target.stat().st_mtime < path.stat().st_mtime:
+        newest = max(source.stat().st_mtime for source in (path, *path.parent.glob("*.h")))
+        if not target.exists() or target.stat().st_mtime < newest:
             subprocess.run([compiler, "-O2", "-o", str(target), str(path), *flags], check=True)
 
 
