@@ -3,12 +3,10 @@
 
 #include <set>
 
-#include "base/event_loop.h"
 #include "cluster/api.h"
 #include "cluster/bucket_layout.h"
-#include "cluster/test_peers.h"
+#include "cluster/test_brokers.h"
 #include "cluster/test_topics.h"
-#include "object/memory_store.h"
 
 namespace millrace::cluster {
 namespace {
@@ -17,48 +15,27 @@ constexpr Duration kSession = 800ms;  // and a margin of 200 ms; brokers poll tw
 
 Task<bool> answer(bool yes) { co_return yes; }
 
-struct Leased {
-  EventLoop loop;
-  std::unique_ptr<Random> random = make_seeded_random(5);
-  object::MemoryStore bucket;
-  std::vector<std::unique_ptr<Metrics>> metrics;
-  std::map<std::uint16_t, Cluster*> nodes;
-  std::set<std::uint16_t> cut_off;
-  std::vector<std::unique_ptr<test::TestPeers>> links;
+struct Leased : test::TestBrokers {
   bool predecessor_ended = false;
 
-  Task<Result<std::unique_ptr<Cluster>>> try_open(std::int32_t id, WalKind wal, int nth_process) {
-    const auto port = static_cast<std::uint16_t>(9000 + id + 100 * nth_process);
+  ClusterOptions options(WalKind wal) {
     ClusterOptions options;
-    options.broker_id = id;
-    options.advertised_port = port;
     options.wal_kind = wal;
     options.controller_timeout = 600ms;
     options.broker_session_timeout = kSession;
     options.commit_deadline = 2s;
     options.balance = false;
     options.wal_ended_here = [this](WalId) { return answer(predecessor_ended); };
-    links.push_back(std::make_unique<test::TestPeers>(nodes, cut_off, port));
-    metrics.push_back(std::make_unique<Metrics>());
-    auto opened = co_await open_cluster(loop.executor(), loop.clock(), *random, bucket, *metrics.back(), options,
-                                        links.back().get());
-    if (opened) nodes[port] = opened->get();
-    co_return opened;
+    return options;
   }
   Task<std::unique_ptr<Cluster>> open(std::int32_t id, WalKind wal, int nth_process = 0) {
-    auto opened = co_await try_open(id, wal, nth_process);
-    if (!opened) ADD_FAILURE() << opened.error().to_string();
-    CHECK(opened);
-    co_return std::move(*opened);
+    ClusterOptions its = options(wal);
+    auto opened = co_await must_open(id, nth_process, std::move(its));
+    co_return opened;
   }
   bool is_live(const Cluster& seen_by, const Cluster& one) const {
     const auto& broker = seen_by.state().brokers().at(one.broker_id());
     return broker.current == one.incarnation() && broker.is_live();
-  }
-  Task<void> until(std::function<bool()> holds, const char* what) {
-    const SteadyTime deadline = loop.clock().now() + 5s;
-    while (!holds() && loop.clock().now() < deadline) co_await sleep_for(loop.clock(), 2ms);
-    EXPECT_TRUE(holds()) << what;
   }
   std::size_t entries() const {
     std::size_t count = 0;
@@ -140,7 +117,7 @@ TEST(Lease, keeps_a_second_process_of_the_broker_out_while_the_first_lives) {
     auto one = co_await b.open(1, WalKind::kBucket);
     auto two = co_await b.open(2, WalKind::kDisk);
     auto three = co_await b.open(3, WalKind::kBucket);  // one that is cut off alone claims nothing soon
-    auto refused = co_await b.try_open(2, WalKind::kDisk, 1);
+    auto refused = co_await b.try_open(2, 1, b.options(WalKind::kDisk));
     EXPECT_EQ(refused.error().code(), Code::kExists);
     EXPECT_NE(refused.error().message().find("incarnation"), std::string::npos) << refused.error().to_string();
     EXPECT_TRUE(co_await two->hold_wal());
@@ -206,7 +183,7 @@ TEST(Lease, is_counted_in_full_by_a_new_controller_that_takes_over_its_own_prede
   Leased brokers;
   brokers.run([](Leased& b) -> Task<void> {
     auto one = co_await b.open(1, WalKind::kDisk);
-    auto refused = co_await b.try_open(1, WalKind::kDisk, 1);
+    auto refused = co_await b.try_open(1, 1, b.options(WalKind::kDisk));
     EXPECT_EQ(refused.error().code(), Code::kExists) << "the first lives and says so";
     EXPECT_TRUE(co_await one->hold_wal());
     // The old process is cut off, and reads in the bucket that another has claimed its role.

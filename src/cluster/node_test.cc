@@ -6,44 +6,20 @@
 #include <limits>
 #include <set>
 
-#include "base/event_loop.h"
-#include "cluster/test_peers.h"
+#include "cluster/test_brokers.h"
 #include "cluster/test_topics.h"
-#include "object/memory_store.h"
 
 namespace millrace::cluster {
 namespace {
 
-struct Brokers {
-  EventLoop loop;
-  std::unique_ptr<Random> random = make_seeded_random(3);
-  object::MemoryStore bucket;
-  Metrics metrics[5];
-  std::map<std::uint16_t, Cluster*> nodes;
-  std::set<std::uint16_t> cut_off;
-  std::vector<std::unique_ptr<test::TestPeers>> links;
-
+struct Brokers : test::TestBrokers {
   Task<std::unique_ptr<Cluster>> open(std::int32_t id, int nth_process = 0) {
-    const auto port = static_cast<std::uint16_t>(9000 + id + 100 * nth_process);
     ClusterOptions options;
-    options.broker_id = id;
-    options.advertised_port = port;
     options.controller_timeout = 100ms;
     options.controller_check_interval = 200ms;
     options.commit_deadline = 5s;
-    links.push_back(std::make_unique<test::TestPeers>(nodes, cut_off, port));
-    auto& registry = metrics[(id + 2 * nth_process) % 5];
-    auto opened =
-        co_await open_cluster(loop.executor(), loop.clock(), *random, bucket, registry, options, links.back().get());
-    if (!opened) ADD_FAILURE() << opened.error().to_string();
-    CHECK(opened);
-    nodes[port] = opened->get();
-    co_return std::move(*opened);
-  }
-  Task<void> until(std::function<bool()> holds, const char* what) {
-    const SteadyTime deadline = loop.clock().now() + 5s;
-    while (!holds() && loop.clock().now() < deadline) co_await sleep_for(loop.clock(), 5ms);
-    EXPECT_TRUE(holds()) << what;
+    auto opened = co_await must_open(id, nth_process, std::move(options));
+    co_return opened;
   }
   void run(Task<void> (*body)(Brokers&)) { loop.run_until_done(body(*this)); }
 };
