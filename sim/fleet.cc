@@ -33,7 +33,7 @@ storage::EngineOptions Fleet::engine_options() {
 cluster::ClusterOptions Fleet::cluster_options() {
   cluster::ClusterOptions options;
   options.snapshot_after_entries = 20;
-  options.balance = world_.chance(50);
+  options.balance = world_.chance(50) || options_.balances;
   options.lease_sabotage = variant_.lease;
   return options;
 }

@@ -20,6 +20,7 @@ struct FleetOptions {
   std::int64_t drift_ppm_max = 0;
   Duration wall_skew_max{0};
   bool may_refuse = false;   // to open, over what it finds in the bucket
+  bool balances = false;     // controllers spread partitions, in any case and not by chance
   bool power_fails = false;  // some of those that die take what their disk was not told to keep with them
 };
 

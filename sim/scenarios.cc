@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 namespace millrace::sim {
 namespace {
 
@@ -300,6 +303,55 @@ Task<void> rolling_restart(Stage& stage) {
   }
 }
 
+using Leaders = std::map<cluster::PartitionId, std::int32_t>;
+
+Leaders leaders(const Stage& stage) {
+  Leaders all;
+  for (const auto& model : stage.clients.models()) {
+    const auto leader = model->gone ? nullptr : stage.leader_of(*model);
+    if (leader) all[model->id()] = leader->options.broker_id;
+  }
+  return all;
+}
+
+bool alike(const Leaders& leaders, int brokers) {
+  std::map<std::int32_t, std::size_t> led;
+  for (const auto& [partition, broker] : leaders) ++led[broker];
+  std::size_t most = 0, least = leaders.size();
+  for (int id = 1; id <= brokers; ++id) {
+    most = std::max(most, led[id]);
+    least = std::min(least, led[id]);
+  }
+  return most <= least + 2;
+}
+
+// What a broker lost while it was away comes back to it when it joins, within a minute, and no partition moves twice.
+Task<void> joining_brokers(Stage& stage) {
+  co_await stage.open(3, 5, true);
+  const auto id = static_cast<std::int32_t>(1 + stage.world.below(3));
+  stage.fleet.hold_down(id);
+  if (const auto node = stage.fleet.broker(id)) stage.fleet.kill(*node);
+  const std::function<bool()> others_lead = [&stage, id] {
+    return std::ranges::none_of(leaders(stage), [id](const auto& led) { return led.second == id; });
+  };
+  co_await stage.until(others_lead, kFailover);
+  stage.fleet.release(id);
+  const std::function<bool()> joined = [&stage] { return stage.fleet.all_open(); };
+  co_await stage.until(joined, kFailover);
+  Leaders last = leaders(stage);
+  std::map<cluster::PartitionId, int> moves;
+  for (int second = 0; second < 150; ++second) {
+    co_await stage.wait(1s);
+    if (second == 60 && !alike(leaders(stage), 3))
+      stage.violations.add(fmt::format("broker {} is back for 60 s, and leads too little", id));
+    for (const auto& [partition, leader] : leaders(stage)) {
+      const auto before = std::exchange(last[partition], leader);
+      if (before != 0 && before != leader && ++moves[partition] == 2)
+        stage.violations.add("a partition was moved twice although nothing changed");
+    }
+  }
+}
+
 // ---- disks ----
 
 // A volume is mounted on another host while its holder is suspended or cut off, and can still write to it.
@@ -379,6 +431,7 @@ const std::vector<Scenario>& all_scenarios() {
       {"same-name", "a topic is deleted and created again (T17)", same_name},
       {"compaction-races", "compaction beside reads, deletes and time queries (T18)", compaction_races},
       {"rolling-restart", "brokers leave in good order, one after the other", rolling_restart},
+      {"joining-brokers", "brokers die and join again, and the balancer rests", joining_brokers, WalMix::kBucket},
       {"moved-volume", "a disk WAL is opened elsewhere while its holder lives", moved_volume, WalMix::kDisk},
       {"power-losses", "hosts of disk WALs lose power, syncs fail", power_losses, WalMix::kDisk},
       {"full-disks", "disks of WALs are full for a while", full_disks, WalMix::kDisk},

@@ -31,8 +31,8 @@ Task<bool> Stage::until(std::function<bool()> holds, Duration patience) {
   co_return holds();
 }
 
-Task<void> Stage::open(int brokers, int topics) {
-  fleet.options() = {.brokers = brokers, .crashes = false, .restart_max = 1s};
+Task<void> Stage::open(int brokers, int topics, bool balances) {
+  fleet.options() = {.brokers = brokers, .crashes = false, .restart_max = 1s, .balances = balances};
   bucket.options() = object::FaultOptions{.latency_min = 1ms, .latency_max = 20ms, .timeout = 1s};
   fleet.begin();
   const bool opened = co_await until([this] { return fleet.all_open(); }, 60s);

@@ -20,7 +20,7 @@ struct Stage {
   Clock& clock() { return world.main().clock; }
   Task<void> wait(Duration duration) { return sleep_for(clock(), duration); }
   // A calm start: so many brokers that do not crash, topics and their clients.
-  Task<void> open(int brokers, int topics);
+  Task<void> open(int brokers, int topics, bool balances = false);
   // Within that time every partition acknowledges something new.
   Task<void> expect_progress(Duration within, const char* after);
   // It has no leader until a broker with a disk WAL is well again.
