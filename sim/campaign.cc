@@ -63,6 +63,7 @@ CampaignReport run_campaign(const Campaign& campaign) {
   std::map<pid_t, std::uint64_t> running;
   std::uint64_t next = campaign.first_seed;
   std::uint64_t end = campaign.first_seed + campaign.seeds;
+  bool stopped = false;
   while (!running.empty() || next < end) {
     while (next < end && running.size() < kAtOnce) {
       std::fflush(nullptr);
@@ -81,6 +82,7 @@ CampaignReport run_campaign(const Campaign& campaign) {
     if (at == running.end()) continue;
     const std::uint64_t seed = at->second;
     running.erase(at);
+    if (stopped) continue;  // killed below
     ++report.seeds_run;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
     const bool circled = WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL);
@@ -92,6 +94,7 @@ CampaignReport run_campaign(const Campaign& campaign) {
       fmt::print(stderr, "replay with: {} --seeds 1 --first-seed {} --verbose --log\n", command_of(campaign), seed);
     }
     if (!campaign.stop_at_first) continue;
+    stopped = true;
     end = next;
     for (const auto& [other, other_seed] : running) kill(other, SIGKILL);
   }

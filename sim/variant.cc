@@ -55,8 +55,9 @@ std::vector<Variant> log_variants() {
        .within = 50,
        .sabotage = Sabotage::kCompactUnacked},
       {.name = "resume-on-timeout",
-       .what = "a leader accepts again when its Release is not answered (rule 11): it is sealed before it gives up",
-       .within = 100,
+       .what = "a leader accepts again when its Release is not answered (rule 11)",
+       .expect = Expect::kCaught,
+       .within = 200,
        .sabotage = Sabotage::kResumeOnTimeout},
   };
 }
