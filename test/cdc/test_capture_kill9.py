@@ -7,8 +7,6 @@ import subprocess
 import threading
 import time
 
-import pytest
-
 from harness import Millrace, wait_until
 
 ROUNDS = 6
@@ -31,6 +29,11 @@ def connector_file(tmp_path, postgres):
     return path
 
 
+def started_capture(tmp_path, postgres, log):
+    path = connector_file(tmp_path, postgres)
+    return Millrace(tmp_path / "capture", "--roles", "cdc", "--kafka-bootstrap", log.kafka, "--connector", path).start()
+
+
 def read_topic(bootstrap, topic):
     command = ["kcat", "-b", bootstrap, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -41,10 +44,7 @@ def test_no_change_is_lost_or_doubled_over_kill_9(tmp_path, postgres, millrace):
     """The log is one Millrace that stays; capture is another that dies."""
     postgres.psql("CREATE TABLE a (id serial PRIMARY KEY, v int, t text); CREATE TABLE b (id serial PRIMARY KEY, v int)")
     postgres.psql("INSERT INTO a (v, t) SELECT i, repeat('s', 40) FROM generate_series(1, 5000) i")
-    path = connector_file(tmp_path, postgres)
-    capture = Millrace(
-        tmp_path / "capture", "--roles", "cdc", "--kafka-bootstrap", millrace.kafka, "--connector", path
-    ).start()
+    capture = started_capture(tmp_path, postgres, millrace)
     transaction = (
         "BEGIN; INSERT INTO a (v, t) SELECT i, repeat('x', 50) FROM generate_series(1, 20) i; INSERT INTO b (v) VALUES (1);"
         "UPDATE a SET v = v + 1 WHERE id = (SELECT max(id) FROM a);"
@@ -89,10 +89,7 @@ def test_what_was_replayed_once_is_not_awaited_after_the_next_kill(tmp_path, pos
     """A change of table b lands, its position is not stored; the next position is stored without another change of b."""
     postgres.psql("CREATE TABLE a (id serial PRIMARY KEY); CREATE TABLE b (id serial PRIMARY KEY)")
     postgres.psql("INSERT INTO a SELECT; INSERT INTO b SELECT")
-    path = connector_file(tmp_path, postgres)
-    capture = Millrace(
-        tmp_path / "capture", "--roles", "cdc", "--kafka-bootstrap", millrace.kafka, "--connector", path
-    ).start()
+    capture = started_capture(tmp_path, postgres, millrace)
 
     def landed(table):
         return len(read_topic(millrace.kafka, f"k.public.{table}"))
