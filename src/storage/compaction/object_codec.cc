@@ -1,7 +1,5 @@
 #include "storage/compaction/object_codec.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "base/codec.h"
