@@ -110,6 +110,13 @@ class Cluster {
   // the bucket needs no lease.
   virtual Task<Result<void>> hold_wal() = 0;
 
+  // Storage's own words to the storage of another live broker (or of this one), by the way that peers have: what it
+  // answers. kUnavailable: it is not that incarnation any more, or cannot say; kTimeout: not within `patience`.
+  virtual Task<Result<std::string>> ask_storage(WalId of, std::string question, Duration patience) = 0;
+  // How this broker answers such a question; empty: not at all.
+  using StorageAnswer = std::function<Result<std::string>(std::string_view question)>;
+  virtual void answer_storage(StorageAnswer answer) = 0;
+
   // What the controller shall know of this broker, from its next poll on.
   virtual void report_load(BrokerLoad load) = 0;
   // Rule 35: no live broker but this one has an upload under way that was born below, as far as they reported; 0: this

@@ -71,6 +71,8 @@ class ClusterNode final : public Cluster {
   Task<ClusterDescription> describe() override;
   Task<Result<void>> prove_live() override;
   Task<Result<void>> hold_wal() override;
+  Task<Result<std::string>> ask_storage(WalId of, std::string question, Duration patience) override;
+  void answer_storage(StorageAnswer answer) override { storage_answer_ = std::move(answer); }
   void report_load(BrokerLoad load) override { load_ = std::move(load); }
   LogSeq oldest_birth_elsewhere() const override;
   void set_healthy(bool healthy) override;
@@ -119,6 +121,7 @@ class ClusterNode final : public Cluster {
   };
   bool controller_left() const;
   std::optional<Endpoint> controller() const;  // another broker's; nothing when it is this one's, or unknown
+  std::optional<std::string> answer_of_storage(const PeerStorage& asked) const;
   Task<Result<PeerAnswer>> ask(Endpoint endpoint, PeerRequest request, Duration patience);
   Task<Result<bool>> register_at_controller();
   Task<void> forward_some();
@@ -205,6 +208,7 @@ class ClusterNode final : public Cluster {
   SteadyTime another_waits_until_{};  // it has claimed the role, and does not answer yet
   bool healthy_ = true;
   BrokerLoad load_;
+  StorageAnswer storage_answer_;
   Balancer balancer_;
   SteadyTime heard_controller_{};
   SteadyTime hears_since_{};             // without a gap

@@ -50,6 +50,30 @@ Task<Result<PeerAnswer>> ClusterNode::ask(Endpoint endpoint, PeerRequest request
   co_return answer;
 }
 
+// ---- storage to storage ----
+
+Task<Result<std::string>> ClusterNode::ask_storage(WalId of, std::string question, Duration patience) {
+  PeerAnswer answer;
+  const auto broker = state().brokers().find(of.broker_id);
+  if (of == wal()) {
+    answer.from_storage = answer_of_storage({of.incarnation, std::move(question)});
+  } else if (peers_ && broker != state().brokers().end() && broker->second.is_live() &&
+             broker->second.current == of.incarnation) {
+    const Endpoint at{broker->second.host, broker->second.port};
+    PeerRequest request;
+    request.what = PeerStorage{of.incarnation, std::move(question)};
+    CO_TRY(answer, co_await ask(at, std::move(request), patience));
+  }
+  if (!answer.from_storage) co_return fail(Code::kUnavailable, fmt::format("broker {} cannot say", of.broker_id));
+  co_return std::move(*answer.from_storage);
+}
+
+std::optional<std::string> ClusterNode::answer_of_storage(const PeerStorage& asked) const {
+  if (asked.incarnation != writer_.incarnation || !storage_answer_) return {};
+  Result<std::string> answer = storage_answer_(asked.question);
+  return answer ? std::optional(std::move(*answer)) : std::nullopt;
+}
+
 // ---- following ----
 
 // True: this broker has an incarnation. False: nobody controls, as far as can be seen.
@@ -59,11 +83,11 @@ Task<Result<bool>> ClusterNode::register_at_controller() {
   PeerRequest request;
   const Incarnation ended = co_await ended_predecessor();
   request.what = PeerRegister{registration(), ended};
-  const Endpoint at = *endpoint;
   const SteadyTime sent = clock_.now();
-  auto answer = co_await ask(at, std::move(request), kRegisterPatience);
+  auto answer = co_await ask(*endpoint, std::move(request), kRegisterPatience);
   if (!answer || answer->status != PeerStatus::kOk || answer->commits.size() != 1) {
-    LOG_INFO("cluster.controller_silent", {"controller", state().controller_id()}, {"host", at.host}, {"port", at.port},
+    LOG_INFO("cluster.controller_silent", {"controller", state().controller_id()}, {"host", endpoint->host},
+             {"port", endpoint->port},
              {"error", answer ? std::string("not the controller any more") : answer.error().message()});
     CO_TRY_VOID(co_await log_.catch_up());
     co_return false;
@@ -315,6 +339,8 @@ Task<Result<Slice>> ClusterNode::answer_peer(Slice request_bytes) {
     answer.status = judge_controller(*suspect);
   } else if (std::holds_alternative<PeerDescribe>(request.what)) {
     answer.description = own_view();
+  } else if (const auto* storage = std::get_if<PeerStorage>(&request.what)) {
+    answer.from_storage = answer_of_storage(*storage);
   } else if (!serves_as_controller()) {
     answer.status = PeerStatus::kNotController;
   } else if (auto* registration = std::get_if<PeerRegister>(&request.what)) {

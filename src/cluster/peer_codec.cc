@@ -9,11 +9,11 @@ namespace millrace::cluster {
 namespace {
 
 constexpr std::uint32_t kPeerMagic = 0x4d525052;  // "MRPR"
-constexpr std::uint8_t kPeerVersion = 2;
+constexpr std::uint8_t kPeerVersion = 3;
 constexpr std::uint8_t kErrorCodeMax = static_cast<std::uint8_t>(Code::kInternal);
 constexpr std::uint8_t kCommitted = 0xff;  // in the place of an error code
 
-enum class Kind : std::uint8_t { kRegister = 0, kCommit = 1, kPoll = 2, kSuspect = 3, kDescribe = 4 };
+enum class Kind : std::uint8_t { kRegister = 0, kCommit = 1, kPoll = 2, kSuspect = 3, kDescribe = 4, kStorage = 5 };
 
 std::unexpected<Error> corrupt(std::string_view what) {
   return fail(Code::kCorrupt, "peer message " + std::string(what));
@@ -93,6 +93,9 @@ std::string encode_peer_request(const PeerRequest& request) {
     out.uvarint(poll->lease_wish);
   } else if (const auto* suspect = std::get_if<PeerSuspect>(&request.what)) {
     out.uvarint(suspect->controller_epoch);
+  } else if (const auto* storage = std::get_if<PeerStorage>(&request.what)) {
+    wire::put_number(out, storage->incarnation);
+    wire::put_string(out, storage->question);
   }
   return bytes;
 }
@@ -131,6 +134,9 @@ Result<PeerRequest> decode_peer_request(std::string_view bytes) {
     request.what = PeerSuspect{in.uvarint64()};
   } else if (kind == Kind::kDescribe) {
     request.what = PeerDescribe{};
+  } else if (kind == Kind::kStorage) {
+    const auto incarnation = wire::get_number<Incarnation>(in);
+    request.what = PeerStorage{incarnation, wire::get_string(in)};
   } else {
     return corrupt("is of an unknown kind");
   }
@@ -154,6 +160,8 @@ std::string encode_peer_answer(const PeerAnswer& answer) {
   out.uvarint(answer.lease_granted);
   out.u8(answer.description ? 1 : 0);
   if (answer.description) put_description(out, *answer.description);
+  out.u8(answer.from_storage ? 1 : 0);
+  if (answer.from_storage) wire::put_string(out, *answer.from_storage);
   return bytes;
 }
 
@@ -180,8 +188,10 @@ Result<PeerAnswer> decode_peer_answer(std::string_view bytes) {
   }
   answer.lease_granted = in.uvarint64();
   const std::uint8_t described = in.u8();
-  if (described > 1) return corrupt("has an unknown part");
   if (described == 1) answer.description = get_description(in);
+  const std::uint8_t from_storage = in.u8();
+  if (from_storage == 1) answer.from_storage = wire::get_string(in);
+  if (described > 1 || from_storage > 1) return corrupt("has an unknown part");
   if (!in.ok() || !in.at_end()) return corrupt("has a wrong length");
   return answer;
 }

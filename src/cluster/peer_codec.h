@@ -39,9 +39,14 @@ struct PeerSuspect {
 };
 // "What does the cluster look like?" Any broker answers.
 struct PeerDescribe {};
+// A question of one broker's storage to another's, which answers it if it still is this incarnation.
+struct PeerStorage {
+  Incarnation incarnation;
+  std::string question;
+};
 struct PeerRequest {
   Uuid cluster_id;
-  std::variant<PeerRegister, PeerCommit, PeerPoll, PeerSuspect, PeerDescribe> what;
+  std::variant<PeerRegister, PeerCommit, PeerPoll, PeerSuspect, PeerDescribe, PeerStorage> what;
 };
 
 enum class PeerStatus : std::uint8_t { kOk = 0, kNotController = 1, kOtherCluster = 2, kControllerHeard = 3 };
@@ -53,6 +58,7 @@ struct PeerAnswer {
   std::uint64_t lease_granted = 0;                // to a Poll: the newest wish that is granted (rule 27)
   std::vector<Result<LogSeq>> commits;            // one for a Register, one for each batch of a Commit
   std::optional<ClusterDescription> description;  // of a Describe
+  std::optional<std::string> from_storage;        // to a Storage; nothing: it is another incarnation, or cannot say
 };
 
 std::string encode_peer_request(const PeerRequest& request);

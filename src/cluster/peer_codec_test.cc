@@ -89,6 +89,20 @@ TEST(PeerCodec, requests_make_the_round_trip) {
   EXPECT_EQ(std::get<PeerSuspect>(suspect->what).controller_epoch, 12u);
 }
 
+TEST(PeerCodec, what_storages_say_to_each_other_is_carried_as_it_is) {
+  PeerRequest request;
+  request.what = PeerStorage{Incarnation(300), std::string("q\0", 2)};
+  const auto asked = decode_peer_request(encode_peer_request(request));
+  ASSERT_TRUE(asked) << asked.error().to_string();
+  EXPECT_EQ(std::get<PeerStorage>(asked->what).incarnation, Incarnation(300));
+  EXPECT_EQ(std::get<PeerStorage>(asked->what).question, std::string("q\0", 2));
+  PeerAnswer answer;
+  answer.from_storage = "";
+  EXPECT_EQ(decode_peer_answer(encode_peer_answer(answer))->from_storage, "");
+  answer.from_storage.reset();
+  EXPECT_FALSE(decode_peer_answer(encode_peer_answer(answer))->from_storage);
+}
+
 TEST(PeerCodec, a_description_is_asked_for_and_comes_back_whole) {
   PeerRequest request;
   request.what = PeerDescribe{};
@@ -107,13 +121,13 @@ TEST(PeerCodec, a_description_has_these_bytes) {
   answer.description->brokers.erase(answer.description->brokers.begin());
   const std::string bytes = encode_peer_answer(answer);
   const std::string expected(
-      "MRPR\x02\x00\x00\x00\x00\x00\x01"  // head, status, epoch, applied, no commits, no lease, a description:
+      "MRPR\x03\x00\x00\x00\x00\x00\x01"  // head, status, epoch, applied, no commits, no lease, a description:
       "\x04\x01\x04\x04\xac\x02\x01"      // by 2, the controller, of epoch 4, at 300, with one broker:
       "\x04\x00\x00\x00\x01\x00\x05\x00\x28\xab\x02"
       "\x06\x01\x01\x01\x01"
       "a\x06\x02\x01\x01\x01"
-      "b\x00\x04\x02",
-      44);
+      "b\x00\x04\x02\x00",
+      45);
   EXPECT_EQ(bytes, expected);
 }
 
@@ -130,7 +144,7 @@ TEST(PeerCodec, an_answer_names_the_lease_that_it_grants) {
   PeerAnswer answer;
   answer.lease_granted = 300;
   const std::string bytes = encode_peer_answer(answer);
-  EXPECT_EQ(bytes, std::string("MRPR\x02\x00\x00\x00\x00\xac\x02\x00", 12));
+  EXPECT_EQ(bytes, std::string("MRPR\x03\x00\x00\x00\x00\xac\x02\x00\x00", 13));
   EXPECT_EQ(decode_peer_answer(bytes)->lease_granted, 300u);
 }
 
@@ -145,6 +159,12 @@ TEST(PeerCodec, whatever_is_cut_short_or_longer_is_refused) {
   const std::string described = encode_peer_answer(description_of_two());
   for (std::size_t size = 0; size < described.size(); ++size) {
     EXPECT_FALSE(decode_peer_answer(std::string_view(described).substr(0, size))) << size;
+  }
+  PeerAnswer told;
+  told.from_storage = "an answer";
+  const std::string telling = encode_peer_answer(told);
+  for (std::size_t size = 0; size < telling.size(); ++size) {
+    EXPECT_FALSE(decode_peer_answer(std::string_view(telling).substr(0, size))) << size;
   }
   EXPECT_FALSE(decode_peer_answer(described + "x"));
   EXPECT_FALSE(decode_peer_request(request + "x"));
