@@ -6,6 +6,7 @@ namespace millrace::sim {
 namespace {
 
 constexpr Duration kBucketTimeout = 1s;
+constexpr Duration kHandOverWithin = 1s;
 
 }  // namespace
 
@@ -88,6 +89,8 @@ void Node::leave(Duration patience) {
 Task<void> Node::go(Node& node, Duration patience) {
   const SteadyTime drained = node.place->clock.now() + patience;
   co_await node.cluster->drain(drained);
+  const SteadyTime told = node.place->clock.now() + kHandOverWithin;
+  co_await node.engine->handed_over(told);
   co_await node.engine->stop();
   const SteadyTime left = node.place->clock.now() + patience;
   co_await node.cluster->leave(left);

@@ -57,8 +57,13 @@ std::vector<Variant> log_variants() {
       {.name = "resume-on-timeout",
        .what = "a leader accepts again when its Release is not answered (rule 11)",
        .expect = Expect::kCaught,
-       .within = 200,
+       .within = 400,
        .sabotage = Sabotage::kResumeOnTimeout},
+      {.name = "hand-over-checkpoint",
+       .what = "a leader hands over the producers as of its last object (rule 43)",
+       .expect = Expect::kCaught,
+       .within = 200,
+       .sabotage = Sabotage::kHandOverCheckpoint},
   };
 }
 

@@ -11,6 +11,7 @@ namespace millrace::app {
 namespace {
 
 constexpr Duration kLeaveWithin = 2s;
+constexpr Duration kHandOverWithin = 1s;
 constexpr std::size_t kFileThreads = 8;  // they wait for the disk, not for a core
 
 Duration cpu_used() {
@@ -147,7 +148,10 @@ Task<void> LogStack::stop() {
   const SteadyTime give_up = loop_.clock().now() + drain_timeout_;
   // A log that is fenced releases nothing: others take its partitions over once this broker has left.
   const bool drains = engine_ && broker_ && drain_timeout_ > Duration(0) && !engine_->status().fenced;
-  if (drains) co_await cluster_->drain(give_up);
+  if (drains) {
+    co_await cluster_->drain(give_up);
+    co_await engine_->handed_over(loop_.clock().now() + kHandOverWithin);
+  }
   if (connector_) connector_->close();
   if (broker_) co_await broker_->stop();
   if (engine_) co_await engine_->stop();

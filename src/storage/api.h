@@ -134,6 +134,7 @@ enum class Sabotage {
   kStaleFloor,            // rule 2: recovers from the floor that it saw first
   kCompactUnacked,        // rule 8: compacts past slots that are not acknowledged
   kResumeOnTimeout,       // rule 11: accepts again when a Release is not answered
+  kHandOverCheckpoint,    // rule 43: hands over the producers as of the last object, not as of the end
 };
 
 inline constexpr std::uint64_t kCacheBlockBytes = 1 << 20;  // of the block cache, in memory and on the disk
@@ -185,6 +186,8 @@ class Engine {
   virtual EngineStatus status() const = 0;
   // Set when this incarnation is over (rule 15): the app shuts down or reopens with a new one.
   virtual Event& fenced() = 0;
+  // Waits until the next leaders of what it released have learned all that this process can tell them.
+  virtual Task<void> handed_over(SteadyTime deadline) = 0;
   // Makes all appended batches durable (for graceful shutdown), then ends background work.
   virtual Task<void> stop() = 0;
 };

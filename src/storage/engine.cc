@@ -42,7 +42,8 @@ EngineImpl::EngineImpl(Executor executor, Clock& clock, Random& random, object::
       collector_(parts_),
       recoverer_(parts_),
       takeover_(parts_, partitions_),
-      releaser_(parts_, *this, partitions_, compactor_),
+      released_(parts_),
+      releaser_(parts_, *this, partitions_, compactor_, released_),
       load_meter_(parts_, partitions_) {}
 
 Task<Result<void>> EngineImpl::open() {
@@ -53,6 +54,7 @@ Task<Result<void>> EngineImpl::open() {
     compactor_.add(ref);
     evict_tail();
   };
+  parts_.cluster.answer_storage([this](std::string_view question) { return released_.answer(question); });
   LOG_INFO("storage.opened", {"incarnation", parts_.cluster.incarnation().value()}, {"slots_recovered", past_.size()},
            {"partitions_open", partitions_.size()});
   scope_.spawn(follow_cluster());
@@ -126,6 +128,7 @@ EngineStatus EngineImpl::status() const {
 
 Task<void> EngineImpl::stop() {
   parts_.stopping = true;
+  parts_.cluster.answer_storage({});
   co_await committer_.stop();
   scope_.request_stop();
   compactor_.wake();
@@ -151,6 +154,7 @@ Task<void> EngineImpl::follow_cluster() {
       at = leads ? std::next(at) : partitions_.erase(at);
     }
     forget_past_slots();
+    released_.forget_old();
     co_await scope_.stopping().wait_until(clock_, clock_.now() + kFollowInterval);
   }
 }

@@ -10,6 +10,7 @@
 #include "storage/gc/collector.h"
 #include "storage/load_meter.h"
 #include "storage/takeover/recoverer.h"
+#include "storage/takeover/released.h"
 #include "storage/takeover/releaser.h"
 #include "storage/takeover/takeover.h"
 
@@ -26,6 +27,7 @@ class EngineImpl final : public Engine {
   void unwatch(const PartitionId& id, Event* event) override;
   EngineStatus status() const override;
   Event& fenced() override { return committer_.fenced(); }
+  Task<void> handed_over(SteadyTime deadline) override { return released_.handed_over(deadline); }
   Task<void> stop() override;
 
  private:
@@ -52,6 +54,7 @@ class EngineImpl final : public Engine {
   Collector collector_;
   Recoverer recoverer_;
   Takeover takeover_;
+  ReleasedPartitions released_;
   Releaser releaser_;
   LoadMeter load_meter_;
   SlotRef evicted_end_ = 0;

@@ -39,6 +39,8 @@ class LedPartition final : public Partition, public LivePartition, public std::e
   // Rules 10, 11: takes no batch from here on, for ever.
   void stop_accepting() { accepts_ = false; }
   void resume_accepting() { accepts_ = true; }  // against rule 11, for Sabotage alone
+  // Where the slot of a batch lies; nothing when an object has replaced it.
+  std::optional<SlotPlace> place_of(SlotRef ref) const;
 
  private:
   const cluster::PartitionState* state() const { return parts_.cluster.state().partition(LivePartition::id); }
@@ -49,7 +51,6 @@ class LedPartition final : public Partition, public LivePartition, public std::e
   static Task<Result<std::optional<TimedOffset>>> search_time(std::shared_ptr<LedPartition> self,
                                                               std::int64_t timestamp_ms);
   static Task<Result<std::int64_t>> raise_log_start(std::shared_ptr<LedPartition> self, std::int64_t offset);
-  std::optional<SlotPlace> place_of(SlotRef ref) const;
   std::optional<ExtentPlace> extent_at(std::int64_t offset) const;
   std::int64_t greatest_timestamp() const;
 

@@ -44,14 +44,19 @@ std::expected<PartitionLog::Appended, AppendRefusal> PartitionLog::append(Slice 
 }
 
 Result<void> PartitionLog::replay(const BatchHeader& batch, SlotRef slot, std::uint32_t position, std::int64_t now_ms) {
+  TRY_VOID(adopt({batch.base_offset, batch.max_timestamp, slot, position, batch.size,
+                  static_cast<std::uint32_t>(batch.last_offset_delta)}));
+  producers_.note(batch, now_ms);
+  return {};
+}
+
+Result<void> PartitionLog::adopt(const BatchEntry& batch) {
   if (batch.base_offset != end_) {
     return fail(Code::kCorrupt,
                 fmt::format("a recovered slot goes on at offset {}, the log ends at {}", batch.base_offset, end_));
   }
-  producers_.note(batch, now_ms);
-  end_ = high_watermark_ = batch.last_offset() + 1;
-  index_.push_back(BatchEntry{batch.base_offset, batch.max_timestamp, slot, position, batch.size,
-                              static_cast<std::uint32_t>(batch.last_offset_delta)});
+  end_ = high_watermark_ = batch.next_offset();
+  index_.push_back(batch);
   unacknowledged_ = index_.end();
   unregistered_bytes_ += batch.size;
   CHECK(memory_.empty());

@@ -65,6 +65,8 @@ class PartitionLog {
   // A batch found in a recovered slot, in offset order. kCorrupt unless it follows. `now_ms` counts as its producer's
   // last write, because record timestamps are the clients' own.
   Result<void> replay(const BatchHeader& batch, SlotRef slot, std::uint32_t position, std::int64_t now_ms);
+  // The same of a batch whose producer is known to producers() already.
+  Result<void> adopt(const BatchEntry& batch);
 
   // The slot was cut: its batches from index entry `first` on lie from `position` in it.
   void place(std::uint64_t first, std::size_t count, std::uint32_t position);

@@ -76,6 +76,7 @@ Task<Result<void>> Releaser::release(std::vector<PartitionId> ids) {
                                                  .epoch = open->second->log.epoch(),
                                                  .end_offset = open->second->log.end(),
                                                  .last_slot = last_slot});
+    released_.add(open->second);  // the next leader may ask before this process learns of its own Release
   }
   if (releases.empty()) co_return Result<void>();
   const std::size_t count = releases.size();

@@ -11,13 +11,15 @@
 #include "storage/compaction/compactor.h"
 #include "storage/engine_parts.h"
 #include "storage/log/partition_table.h"
+#include "storage/takeover/released.h"
 
 namespace millrace::storage {
 
 class Releaser {
  public:
-  Releaser(EngineParts& parts, Engine& engine, PartitionTable& table, Compactor& compactor)
-      : parts_(parts), engine_(engine), table_(table), compactor_(compactor) {}
+  Releaser(EngineParts& parts, Engine& engine, PartitionTable& table, Compactor& compactor,
+           ReleasedPartitions& released)
+      : parts_(parts), engine_(engine), table_(table), compactor_(compactor), released_(released) {}
 
   Task<void> run(Event& stopping);
 
@@ -34,6 +36,7 @@ class Releaser {
   Engine& engine_;
   PartitionTable& table_;
   Compactor& compactor_;
+  ReleasedPartitions& released_;
   std::set<PartitionId> stopped_;  // accept nothing and are not released yet: their move may have been taken back
 };
 

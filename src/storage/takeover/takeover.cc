@@ -31,6 +31,7 @@ Task<Result<void>> Takeover::open_assigned() {
   opening_ = true;
   Result<void> result;
   std::size_t opened = 0;
+  handed_over_ = 0;
   for (int attempt = 0; attempt < kTakeoverAttempts; ++attempt) {
     result = Result<void>();
     std::vector<Opening> openings = assigned();
@@ -58,7 +59,8 @@ Task<Result<void>> Takeover::open_assigned() {
   seen_ = takeovers;
   if (opened > 0) {
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.now() - begin);
-    LOG_INFO("storage.partitions_taken_over", {"partitions", opened}, {"ms", took.count()});
+    LOG_INFO("storage.partitions_taken_over", {"partitions", opened}, {"handed_over", handed_over_},
+             {"ms", took.count()});
   }
   co_return result;
 }
@@ -82,21 +84,32 @@ std::vector<Takeover::Opening> Takeover::assigned() const {
 }
 
 Task<Result<void>> Takeover::open_some(std::vector<Opening> openings) {
-  CO_TRY(Wals wals, wals_of(openings));
+  Handovers handovers;
+  co_await ask_past_leaders(openings, handovers);
+  CO_TRY(Wals wals, wals_of(openings, handovers));
   CO_TRY_VOID(co_await read(wals));
   CO_TRY_VOID(co_await load_producers(openings));
   Result<void> result;
   for (auto& opening : openings) {
-    Result<void> done = open(opening, wals);
+    Result<void> done = open(opening, handovers, wals);
     if (!done && result) result = std::move(done);
   }
   co_return result;
 }
 
-Result<Takeover::Wals> Takeover::wals_of(const std::vector<Opening>& openings) const {
+Task<void> Takeover::ask_past_leaders(const std::vector<Opening>& openings, Handovers& handovers) {
+  std::vector<HandoverCase> cases;
+  cases.reserve(openings.size());
+  for (const auto& opening : openings)
+    cases.push_back({opening.id, opening.registered_end, opening.base_offset, opening.past});
+  co_await handovers.ask_for(parts_, std::move(cases));
+}
+
+Result<Takeover::Wals> Takeover::wals_of(const std::vector<Opening>& openings, const Handovers& handovers) const {
   Wals wals;
   const auto& brokers = parts_.cluster.state().brokers();
   for (const auto& opening : openings) {
+    if (handovers.find(opening.id)) continue;
     for (const auto& past : opening.past) {
       const auto broker = brokers.find(past.broker_id);
       const bool known = broker != brokers.end() && broker->second.incarnations.contains(past.incarnation);
@@ -138,7 +151,7 @@ Task<Result<void>> Takeover::load_producers(std::vector<Opening>& openings) {
   co_return Result<void>();
 }
 
-Result<void> Takeover::open(Opening& opening, const Wals& wals) {
+Result<void> Takeover::open(Opening& opening, const Handovers& handovers, const Wals& wals) {
   const auto* state = parts_.cluster.state().partition(opening.id);
   const bool led = state && state->led_by(parts_.cluster.wal()) && state->leader_epoch == opening.epoch;
   if (!led) return {};  // given to somebody else meanwhile
@@ -149,7 +162,13 @@ Result<void> Takeover::open(Opening& opening, const Wals& wals) {
   partition->checkpoint = opening.producers;
   partition->checkpoint_end = opening.registered_end;
   if (parts_.options.sabotage != Sabotage::kForgetProducers) log.producers() = std::move(opening.producers);
-  TRY_VOID(replay(log, opening, wals));
+  const auto handed = handovers.find(opening.id);
+  if (handed) {
+    TRY_VOID(adopt(log, *handed));
+    ++handed_over_;
+  } else {
+    TRY_VOID(replay(log, opening, wals));
+  }
   if (log.end() != opening.base_offset) {
     return fail(
         Code::kCorrupt,
@@ -157,6 +176,17 @@ Result<void> Takeover::open(Opening& opening, const Wals& wals) {
                     opening.id.topic_id.to_string(), opening.id.partition, log.end(), opening.base_offset));
   }
   table_[opening.id] = std::move(partition);
+  return {};
+}
+
+// Rule 43: what a leader tells of its leadership after its end is what its slots say.
+Result<void> Takeover::adopt(PartitionLog& log, const Handovers::Handed& handed) {
+  for (BatchEntry entry : handed.partition.entries) {
+    if (entry.next_offset() <= log.registered_end()) continue;
+    entry.slot = parts_.past.add(handed.slots[entry.slot]);
+    TRY_VOID(log.adopt(entry));
+  }
+  if (parts_.options.sabotage != Sabotage::kForgetProducers) log.producers() = handed.partition.producers;
   return {};
 }
 

@@ -1,10 +1,11 @@
 // Takeover: opens the partitions with history that this process was given to lead (rules 13, 17). Each begins at its
-// registered end with the registered producers; the batches after it are replayed from the slots of the WALs of its
-// past leaders, which the metadata names. Nothing is uploaded or copied. Many partitions at once share the slots and
-// the objects that they need.
+// registered end with the registered producers. The batches after it a leader that released the partition tells
+// (handover.h), or they are replayed from the slots of the WALs of its past leaders, which the metadata names. Nothing
+// is uploaded or copied. Many partitions at once share the slots and the objects that they need.
 //
-// Cost: one GET for each slot between the floor and the end of each past leader's WAL, and one for each run of
-// adjacent producer states. Slots or objects that are replaced meanwhile: it looks again. One thread.
+// Cost: one request to each live past leader, or one GET for each slot between the floor and the end of each past
+// leader's WAL; and one GET for each run of adjacent producer states. Slots or objects that are replaced meanwhile: it
+// looks again. One thread.
 #pragma once
 
 #include <map>
@@ -12,6 +13,7 @@
 
 #include "storage/engine_parts.h"
 #include "storage/log/partition_table.h"
+#include "storage/takeover/handover.h"
 #include "storage/wal/recovery.h"
 
 namespace millrace::storage {
@@ -47,16 +49,19 @@ class Takeover {
 
   std::vector<Opening> assigned() const;
   Task<Result<void>> open_some(std::vector<Opening> openings);
-  Result<Wals> wals_of(const std::vector<Opening>& openings) const;
+  Task<void> ask_past_leaders(const std::vector<Opening>& openings, Handovers& handovers);
+  Result<Wals> wals_of(const std::vector<Opening>& openings, const Handovers& handovers) const;
   Task<Result<void>> read(Wals& wals);
   Task<Result<void>> load_producers(std::vector<Opening>& openings);
-  Result<void> open(Opening& opening, const Wals& wals);
+  Result<void> open(Opening& opening, const Handovers& handovers, const Wals& wals);
+  Result<void> adopt(PartitionLog& log, const Handovers::Handed& handed);
   Result<void> replay(PartitionLog& log, const Opening& opening, const Wals& wals);
 
   EngineParts& parts_;
   PartitionTable& table_;
   std::uint64_t seen_ = ~std::uint64_t{0};  // takeovers in the metadata when all was opened last
   bool opening_ = false;
+  std::size_t handed_over_ = 0;  // of those being opened
 };
 
 }  // namespace millrace::storage

@@ -7,13 +7,23 @@
 #include "kafka/batch_builder.h"
 #include "object/memory_store.h"
 #include "storage/api.h"
+#include "storage/takeover/handover_codec.h"
 
 namespace millrace::storage {
 namespace {
 
+// Counts the slots that are read whole.
+struct Bucket : object::MemoryStore {
+  Task<Result<object::Object>> get(std::string key) override {
+    slots_read += key.starts_with("wal/") ? 1 : 0;
+    return object::MemoryStore::get(std::move(key));
+  }
+  std::size_t slots_read = 0;
+};
+
 struct Fleet {
   EventLoop loop;
-  object::MemoryStore bucket;
+  Bucket bucket;
   std::unique_ptr<Random> random = make_seeded_random(11);
   std::map<std::uint16_t, cluster::Cluster*> nodes;
   std::set<std::uint16_t> cut_off;
@@ -121,6 +131,7 @@ TEST(Takeover, a_partition_moves_there_and_back_with_its_producers_and_unregiste
     Member* from = *one.cluster->state().partition(id)->leader_broker == 1 ? &one : &two;
     Member* to = from == &one ? &two : &one;
     std::int32_t sequence = 0;
+    const std::size_t slots_read = f.bucket.slots_read;
     for (int round = 0; round < 4; ++round) {
       for (int i = 0; i < 3; ++i, ++sequence) EXPECT_EQ(co_await append(*from, id, sequence), sequence);
       co_await move(one, id, to->id);
@@ -133,6 +144,72 @@ TEST(Takeover, a_partition_moves_there_and_back_with_its_producers_and_unregiste
       std::swap(from, to);
     }
     EXPECT_EQ(one.cluster->state().partition(id)->past.size(), 4u) << "nothing was uploaded on the way";
+    EXPECT_EQ(f.bucket.slots_read, slots_read) << "each leader was told where the batches are";
+    co_await two.stop();
+    co_await one.stop();
+  });
+}
+
+TEST(Takeover, what_a_past_leader_cannot_say_is_read_out_of_the_slots) {
+  Fleet fleet;
+  fleet.run([](Fleet& f) -> Task<void> {
+    Member one(f, 1), two(f, 2);
+    co_await one.start();
+    co_await two.start();
+    const PartitionId id = co_await one_partition(one);
+    Member* from = *one.cluster->state().partition(id)->leader_broker == 1 ? &one : &two;
+    Member* to = from == &one ? &two : &one;
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(co_await append(*from, id, i), i);
+    const std::size_t slots_read = f.bucket.slots_read;
+    from->cluster->answer_storage({});
+    co_await move(one, id, to->id);
+    co_await f.until([&] { return to->engine->find(id) != nullptr; }, "the partition at its new leader");
+    EXPECT_GT(f.bucket.slots_read, slots_read);
+    EXPECT_EQ(co_await append(*to, id, 2), 2) << "a duplicate";
+    EXPECT_EQ(co_await append(*to, id, 3), 3);
+    EXPECT_EQ(co_await records_in(*to, id), 4u);
+    co_await two.stop();
+    co_await one.stop();
+  });
+}
+
+Task<std::size_t> told(Member& asks, cluster::WalId of, PartitionId id, std::int64_t end) {
+  std::vector<HandoverWish> wishes;
+  wishes.push_back({id, 0, end});
+  std::string question = encode_wishes(wishes);
+  const auto answer = co_await asks.cluster->ask_storage(of, std::move(question), 1s);
+  EXPECT_TRUE(answer) << answer.error().to_string();
+  if (!answer) co_return 0;
+  const auto handover = decode_handover(*answer);
+  EXPECT_TRUE(handover) << handover.error().to_string();
+  co_return handover ? handover->partitions.size() : 0;
+}
+
+// Rules 10, 11, 43: only what can never change any more.
+TEST(Takeover, a_leader_tells_of_what_it_released_with_that_end_alone) {
+  Fleet fleet;
+  fleet.run([](Fleet& f) -> Task<void> {
+    Member one(f, 1), two(f, 2);
+    co_await one.start();
+    co_await two.start();
+    const PartitionId id = co_await one_partition(one);
+    Member* from = *one.cluster->state().partition(id)->leader_broker == 1 ? &one : &two;
+    Member* to = from == &one ? &two : &one;
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(co_await append(*from, id, i), i);
+    const cluster::WalId leader = from->cluster->wal();
+    EXPECT_EQ(co_await told(*to, leader, id, 3), 0u) << "it still leads";
+    co_await move(one, id, to->id);
+    co_await f.until([&] { return to->engine->find(id) != nullptr; }, "the partition at its new leader");
+    EXPECT_EQ(co_await told(*to, leader, id, 3), 1u);
+    EXPECT_EQ(co_await told(*from, leader, id, 3), 1u) << "it may ask itself";
+    EXPECT_EQ(co_await told(*to, leader, id, 2), 0u);
+    EXPECT_EQ(co_await told(*to, leader, id, 4), 0u);
+    const cluster::WalId other{leader.broker_id, cluster::Incarnation(leader.incarnation.value() + 1)};
+    const auto refused = co_await to->cluster->ask_storage(other, "", 1s);
+    EXPECT_FALSE(refused) << "another incarnation";
+    const SteadyTime deadline = f.loop.clock().now() + 5s;
+    co_await from->engine->handed_over(deadline);
+    EXPECT_LT(f.loop.clock().now(), deadline) << "it was asked";
     co_await two.stop();
     co_await one.stop();
   });

@@ -1,0 +1,167 @@
+#include "storage/takeover/handover_codec.h"
+
+#include <cstring>
+#include <limits>
+
+#include "base/codec.h"
+#include "base/crc32c.h"
+
+namespace millrace::storage {
+namespace {
+
+constexpr std::size_t kCrcBytes = 4;
+
+std::unexpected<Error> corrupt(std::string_view what) { return fail(Code::kCorrupt, "handover " + std::string(what)); }
+
+void put_id(ByteWriter& out, const PartitionId& id) {
+  out.bytes(id.topic_id.view());
+  out.zigzag(id.partition);
+}
+PartitionId get_id(ByteReader& in) {
+  PartitionId id;
+  const std::string_view uuid = in.bytes(id.topic_id.bytes.size());
+  if (in.ok()) std::memcpy(id.topic_id.bytes.data(), uuid.data(), uuid.size());
+  id.partition = in.zigzag32();
+  return id;
+}
+
+// A count is only believed as far as bytes follow: every item takes at least one.
+std::uint64_t get_count(ByteReader& in) {
+  const std::uint64_t count = in.uvarint64();
+  if (count > in.remaining()) in.set_bad();
+  return in.ok() ? count : 0;
+}
+
+std::string with_crc(std::string bytes) {
+  const std::uint32_t crc = crc32c(bytes);
+  ByteWriter out(bytes);
+  out.be(crc);
+  return bytes;
+}
+Result<std::string_view> without_crc(std::string_view bytes) {
+  if (bytes.size() < kCrcBytes) return corrupt("is truncated");
+  const std::string_view body = bytes.substr(0, bytes.size() - kCrcBytes);
+  if (load_be<std::uint32_t>(bytes.data() + body.size()) != crc32c(body)) return corrupt("has a wrong checksum");
+  return body;
+}
+
+// Batches follow each other, so that only the first has an offset, and mostly in the order of the slots.
+void put_entries(ByteWriter& out, const std::vector<BatchEntry>& entries) {
+  out.uvarint(entries.size());
+  if (entries.empty()) return;
+  out.zigzag(entries.front().base_offset);
+  std::uint64_t slot = 0, timestamp = 0;  // differences wrap around: timestamps are the clients' own
+  for (const auto& entry : entries) {
+    out.uvarint(entry.last_offset_delta);
+    out.uvarint(entry.size);
+    out.zigzag(static_cast<std::int64_t>(static_cast<std::uint64_t>(entry.max_timestamp_ms) - timestamp));
+    out.zigzag(static_cast<std::int64_t>(entry.slot - slot));
+    out.uvarint(entry.position);
+    slot = entry.slot;
+    timestamp = static_cast<std::uint64_t>(entry.max_timestamp_ms);
+  }
+}
+std::vector<BatchEntry> get_entries(ByteReader& in, std::size_t slots) {
+  const std::uint64_t count = get_count(in);
+  std::vector<BatchEntry> entries;
+  if (count == 0) return entries;
+  std::int64_t offset = in.zigzag64();
+  std::uint64_t slot = 0, timestamp = 0;
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    const std::uint32_t last_offset_delta = in.uvarint32();
+    const std::uint32_t size = in.uvarint32();
+    timestamp += static_cast<std::uint64_t>(in.zigzag64());
+    slot += static_cast<std::uint64_t>(in.zigzag64());
+    const std::uint64_t position = in.uvarint64();
+    const bool fits = slot < slots && position <= kSlotPositionMax && offset >= 0 &&
+                      last_offset_delta < std::numeric_limits<std::int32_t>::max() &&
+                      offset < std::numeric_limits<std::int64_t>::max() - last_offset_delta;
+    if (!fits) in.set_bad();
+    if (!in.ok()) break;
+    entries.push_back(
+        BatchEntry{offset, static_cast<std::int64_t>(timestamp), slot, position, size, last_offset_delta});
+    offset = entries.back().next_offset();
+  }
+  return entries;
+}
+
+}  // namespace
+
+std::string encode_wishes(const std::vector<HandoverWish>& wishes) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.uvarint(wishes.size());
+  for (const auto& wish : wishes) {
+    put_id(out, wish.id);
+    out.zigzag(wish.from);
+    out.zigzag(wish.end);
+  }
+  return with_crc(std::move(bytes));
+}
+
+Result<std::vector<HandoverWish>> decode_wishes(std::string_view bytes) {
+  TRY(const std::string_view body, without_crc(bytes));
+  ByteReader in(body);
+  std::vector<HandoverWish> wishes;
+  const std::uint64_t count = get_count(in);
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    HandoverWish wish;
+    wish.id = get_id(in);
+    wish.from = in.zigzag64();
+    wish.end = in.zigzag64();
+    wishes.push_back(wish);
+  }
+  if (!in.ok() || !in.at_end()) return corrupt("request has a wrong length");
+  return wishes;
+}
+
+std::string encode_handover(const Handover& handover) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.uvarint(handover.slots.size());
+  for (const auto& slot : handover.slots) {
+    out.zigzag(slot.address.broker_id);
+    out.uvarint(slot.address.incarnation.value());
+    out.uvarint(slot.address.slot.value());
+    out.uvarint(slot.object_size);
+  }
+  out.uvarint(handover.partitions.size());
+  for (const auto& partition : handover.partitions) {
+    put_id(out, partition.id);
+    put_entries(out, partition.entries);
+    const std::string producers = partition.producers.encode();
+    out.uvarint(producers.size());
+    out.bytes(producers);
+  }
+  return with_crc(std::move(bytes));
+}
+
+Result<Handover> decode_handover(std::string_view bytes) {
+  TRY(const std::string_view body, without_crc(bytes));
+  ByteReader in(body);
+  Handover handover;
+  const std::uint64_t slots = get_count(in);
+  for (std::uint64_t i = 0; i < slots && in.ok(); ++i) {
+    SlotPlace place;
+    place.address.broker_id = in.zigzag32();
+    place.address.incarnation = cluster::Incarnation(in.uvarint64());
+    place.address.slot = cluster::SlotNumber(in.uvarint64());
+    place.object_size = in.uvarint64();
+    handover.slots.push_back(place);
+  }
+  const std::uint64_t partitions = get_count(in);
+  for (std::uint64_t i = 0; i < partitions && in.ok(); ++i) {
+    HandedPartition partition;
+    partition.id = get_id(in);
+    partition.entries = get_entries(in, handover.slots.size());
+    const std::uint64_t size = get_count(in);
+    const std::string_view producers = in.bytes(static_cast<std::size_t>(size));
+    if (!in.ok()) break;
+    TRY(partition.producers, ProducerTable::decode(producers));
+    handover.partitions.push_back(std::move(partition));
+  }
+  if (!in.ok() || !in.at_end()) return corrupt("has a wrong length or a number out of range");
+  return handover;
+}
+
+}  // namespace millrace::storage
