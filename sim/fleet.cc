@@ -35,6 +35,7 @@ cluster::ClusterOptions Fleet::cluster_options() {
   options.snapshot_after_entries = 20;
   options.balance = world_.chance(50) || options_.balances;
   options.lease_sabotage = variant_.lease;
+  if (options_.session_timeout > Duration::zero()) options.broker_session_timeout = options_.session_timeout;
   return options;
 }
 

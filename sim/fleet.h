@@ -19,9 +19,10 @@ struct FleetOptions {
   Duration restart_max = 3s;  // until a successor is started
   std::int64_t drift_ppm_max = 0;
   Duration wall_skew_max{0};
-  bool may_refuse = false;   // to open, over what it finds in the bucket
-  bool balances = false;     // controllers spread partitions, in any case and not by chance
-  bool power_fails = false;  // some of those that die take what their disk was not told to keep with them
+  bool may_refuse = false;     // to open, over what it finds in the bucket
+  bool balances = false;       // controllers spread partitions, in any case and not by chance
+  Duration session_timeout{};  // of brokers; 0: as shipped
+  bool power_fails = false;    // some of those that die take what their disk was not told to keep with them
 };
 
 class Fleet {

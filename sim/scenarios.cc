@@ -286,6 +286,51 @@ Task<void> forced_moves(Stage& stage) {
   }
 }
 
+// What clients reach of brokers 1 to 3.
+void leave_clients_only(Stage& stage, const Node& node, bool cut) {
+  for (std::int32_t id = 1; id <= 3; ++id) {
+    const auto other = stage.fleet.broker(id);
+    if (!other || other->machine == node.machine) continue;
+    if (cut) {
+      stage.network.cut(kClients, other->machine);
+    } else {
+      stage.network.heal(kClients, other->machine);
+    }
+  }
+}
+
+// Releases take effect, their answers are lost, and the leader hears nothing of the metadata for longer than it waits
+// for them; nobody fences it, and clients reach nobody else (rule 11).
+Task<void> lost_releases(Stage& stage) {
+  stage.fleet.options().session_timeout = 60s;
+  co_await stage.open(3, 3);
+  for (int round = 0; round < 6; ++round) {
+    const auto asked = stage.controller();
+    const auto leader = co_await stage.some_leader();
+    if (!asked || asked == leader || !leader->open) {
+      co_await stage.wait(300ms);
+      continue;
+    }
+    const auto to = static_cast<std::int32_t>(1 + static_cast<std::uint64_t>(leader->options.broker_id) % 3);
+    move_all(stage, *asked, leader, to);
+    const std::function<bool()> told = [leader] { return leader->dead() || !leader->cluster->state().moves().empty(); };
+    const std::function<bool()> released = [&stage, leader] {
+      return std::ranges::none_of(stage.clients.models(),
+                                  [&](const auto& model) { return !model->gone && stage.leader_of(*model) == leader; });
+    };
+    co_await stage.until(told, 5s);
+    stage.network.cut(asked->machine, leader->machine);
+    leave_clients_only(stage, *leader, true);
+    co_await stage.until(released, 25s);  // behind what is under way already
+    stage.network.deafen(leader->machine);
+    co_await stage.wait(25s);
+    stage.network.undeafen(leader->machine);
+    stage.network.heal(asked->machine, leader->machine);
+    leave_clients_only(stage, *leader, false);
+    co_await stage.expect_progress(kFailover, "answers to Releases were lost");
+  }
+}
+
 // One broker after the other leaves in good order and comes back, twice.
 Task<void> rolling_restart(Stage& stage) {
   co_await stage.open(3, 3);
@@ -431,6 +476,7 @@ const std::vector<Scenario>& all_scenarios() {
       {"same-name", "a topic is deleted and created again (T17)", same_name},
       {"compaction-races", "compaction beside reads, deletes and time queries (T18)", compaction_races},
       {"rolling-restart", "brokers leave in good order, one after the other", rolling_restart},
+      {"lost-releases", "a leader never hears that its Releases were committed", lost_releases},
       {"joining-brokers", "brokers die and join again, and the balancer rests", joining_brokers, WalMix::kBucket},
       {"moved-volume", "a disk WAL is opened elsewhere while its holder lives", moved_volume, WalMix::kDisk},
       {"power-losses", "hosts of disk WALs lose power, syncs fail", power_losses, WalMix::kDisk},

@@ -32,7 +32,10 @@ Task<bool> Stage::until(std::function<bool()> holds, Duration patience) {
 }
 
 Task<void> Stage::open(int brokers, int topics, bool balances) {
-  fleet.options() = {.brokers = brokers, .crashes = false, .restart_max = 1s, .balances = balances};
+  fleet.options().brokers = brokers;
+  fleet.options().crashes = false;
+  fleet.options().restart_max = 1s;
+  fleet.options().balances = balances;
   bucket.options() = object::FaultOptions{.latency_min = 1ms, .latency_max = 20ms, .timeout = 1s};
   fleet.begin();
   const bool opened = co_await until([this] { return fleet.all_open(); }, 60s);

@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kReleasesAtOnce = 10'000;
 constexpr Duration kReleaseAgainAfter = 200ms;
 constexpr Duration kObjectsWithin = 30s;
+constexpr Duration kResumedFor = 10s;  // against rule 11
 
 }  // namespace
 
@@ -26,7 +27,8 @@ Task<void> Releaser::run(Event& stopping) {
     Result<void> done = co_await release(std::move(ids));
     if (done || stopping.is_set()) continue;
     LOG_WARN("storage.release_failed", {"error", done.error().to_string()});
-    const SteadyTime later = parts_.clock.now() + kReleaseAgainAfter;
+    const bool resumed = parts_.options.sabotage == Sabotage::kResumeOnTimeout;
+    const SteadyTime later = parts_.clock.now() + (resumed ? kResumedFor : kReleaseAgainAfter);
     co_await stopping.wait_until(parts_.clock, later);
   }
 }
