@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """How long partitions are away when a broker is killed and when they are moved: three brokers on one S3 server.
 
-  bench/cluster.py [--partitions 10,1000,10000] [--moves 10] [--session-ms 3000] [--markdown FILE]
+  bench/cluster.py [--partitions 10,1000,10000] [--slots 300,3000] [--moves 10] [--session-ms 3000] [--markdown FILE]
 
 failover: kill -9 of a broker that does not control, with acknowledged records in every partition; from the controller's
 `cluster.broker_silent` to the last `storage.partitions_taken_over`, by the brokers' logs: all its partitions are open then.
+With --slots the killed one has so many slots, each with one batch, that no object replaces yet, over 100 partitions.
 move: one idempotent producer with acks=all sends to one partition all the time; the longest pause between two
 acknowledgements around `millrace cluster move`, beside the longest in the same time before.
 Needs `make build` and `tools/setup demo test`.
@@ -23,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "test"), str(ROOT / "bench")]
-from aiokafka import AIOKafkaProducer  # noqa: E402
+from aiokafka import AIOKafkaProducer, TopicPartition  # noqa: E402
 from harness import MILLRACE, Millrace, wait_until  # noqa: E402
 from load import create_topic  # noqa: E402
 from servers import Store  # noqa: E402
@@ -44,16 +45,30 @@ async def fill(brokers, topic, partitions, rounds=3):
     await producer.stop()
 
 
-def failover(store, directory, partitions, session_ms):
-    url = store.url(f"failover{partitions}")
+async def fill_slots_of(broker, brokers, topic, slots):
+    """One batch after the other, each acknowledged: so many slots."""
+    producer = AIOKafkaProducer(bootstrap_servers=[b.kafka for b in brokers], enable_idempotence=True, acks="all")
+    await producer.start()
+    await producer.partitions_for(topic)
+    metadata = producer.client.cluster
+    theirs = [p for p in metadata.partitions_for_topic(topic) if metadata.leader_for_partition(TopicPartition(topic, p)) == broker]
+    for n in range(slots):
+        await producer.send_and_wait(topic, b"x" * 200, partition=theirs[n % len(theirs)])
+    await producer.stop()
+
+
+def failover(store, directory, partitions, session_ms, slots=0):
+    name = f"failover{partitions}-{slots}"
+    url = store.url(name)
     options = ("--set", f"broker.session.timeout.ms={session_ms}", "--set", "auto.leader.rebalance.enable=false")
+    options += ("--set", "wal.puts.per.second=100000") if slots else ()
     brokers = [
-        Millrace(directory / f"f{partitions}-{n}", "--roles", "broker", "--node-id", n, *options, bucket=url, env=store.credentials()).start()
+        Millrace(directory / f"{name}-{n}", "--roles", "broker", "--node-id", n, *options, bucket=url, env=store.credentials()).start()
         for n in (1, 2, 3)
     ]
     try:
         asyncio.run(create_topic([b.kafka for b in brokers], "t", partitions))
-        asyncio.run(fill(brokers, "t", partitions))
+        asyncio.run(fill_slots_of(3, brokers, "t", slots) if slots else fill(brokers, "t", partitions))
         victim, others = brokers[2], brokers[:2]
         killed = time.time()
         victim.kill9()
@@ -124,6 +139,7 @@ def moving(store, directory, moves):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--partitions", default="10,1000,10000")
+    parser.add_argument("--slots", default="300,3000")
     parser.add_argument("--moves", type=int, default=10)
     parser.add_argument("--session-ms", type=int, default=3000)
     parser.add_argument("--markdown", type=Path)
@@ -133,9 +149,11 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         store = Store(directory)
         try:
-            for partitions in (int(n) for n in options.partitions.split(",")):
-                detected, opened = failover(store, Path(directory), partitions, options.session_ms)
-                lines.append(f"| {partitions} partitions | {detected:.1f} s (session timeout {options.session_ms / 1000:g} s) | {1000 * opened:.0f} ms |")
+            cases = [(int(n), 0) for n in options.partitions.split(",") if n] + [(100, int(n)) for n in options.slots.split(",") if n]
+            for partitions, slots in cases:
+                detected, opened = failover(store, Path(directory), partitions, options.session_ms, slots)
+                what = f"{partitions} partitions" + (f", {slots} slots" if slots else "")
+                lines.append(f"| {what} | {detected:.1f} s (session timeout {options.session_ms / 1000:g} s) | {1000 * opened:.0f} ms |")
                 print(lines[-1], file=sys.stderr, flush=True)
             before, after = moving(store, Path(directory), options.moves)
         finally:

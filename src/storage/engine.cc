@@ -10,6 +10,8 @@ namespace {
 
 // Between two scans of all open partitions for changed metadata; calls on a partition see changes at once.
 constexpr Duration kFollowInterval = 200ms;
+// While nothing changes: what is kept for others has its time.
+constexpr Duration kForgetInterval = 10s;
 
 }  // namespace
 
@@ -40,13 +42,15 @@ EngineImpl::EngineImpl(Executor executor, Clock& clock, Random& random, object::
       past_compactor_(parts_),
       rewriter_(parts_),
       collector_(parts_),
-      recoverer_(parts_),
       takeover_(parts_, partitions_),
       released_(parts_),
+      recovered_(parts_.clock),
+      recoverer_(parts_, recovered_),
       releaser_(parts_, *this, partitions_, compactor_, released_),
       load_meter_(parts_, partitions_) {}
 
 Task<Result<void>> EngineImpl::open() {
+  parts_.cluster.answer_storage([this](std::string_view question) { return answer(question); });
   CO_TRY_VOID(co_await recoverer_.recover_all());
   CO_TRY_VOID(co_await committer_.start());
   CO_TRY_VOID(co_await open_what_is_ours());
@@ -54,7 +58,6 @@ Task<Result<void>> EngineImpl::open() {
     compactor_.add(ref);
     evict_tail();
   };
-  parts_.cluster.answer_storage([this](std::string_view question) { return released_.answer(question); });
   LOG_INFO("storage.opened", {"incarnation", parts_.cluster.incarnation().value()}, {"slots_recovered", past_.size()},
            {"partitions_open", partitions_.size()});
   scope_.spawn(follow_cluster());
@@ -83,6 +86,14 @@ Task<Result<void>> EngineImpl::open_what_is_ours() {
     const SteadyTime soon = clock_.now() + kFollowInterval;
     co_await cluster.changed().wait_until(clock_, soon);
   }
+}
+
+Result<std::string> EngineImpl::answer(std::string_view question) {
+  TRY(const StorageQuestion asked, decode_question(question));
+  if (const auto* wishes = std::get_if<std::vector<HandoverWish>>(&asked))
+    return encode_handover(released_.answer(*wishes));
+  TRY(const std::vector<RecoveredSlot> slots, recovered_.answer(std::get<FootersWish>(asked)));
+  return encode_footers(slots);
 }
 
 Partition* EngineImpl::find(const PartitionId& id) {
@@ -140,9 +151,12 @@ Task<void> EngineImpl::stop() {
 Task<void> EngineImpl::follow_cluster() {
   std::uint64_t seen = 0;
   while (!scope_.stopping().is_set()) {
+    released_.forget_old();
+    recovered_.forget_old();
     const std::uint64_t applied = parts_.cluster.state().applied().value();
     if (seen == applied && !parts_.cluster.fenced()) {
-      co_await parts_.cluster.changed().wait();
+      const SteadyTime later = clock_.now() + kForgetInterval;
+      co_await parts_.cluster.changed().wait_until(clock_, later);
       continue;
     }
     seen = applied;
@@ -154,7 +168,6 @@ Task<void> EngineImpl::follow_cluster() {
       at = leads ? std::next(at) : partitions_.erase(at);
     }
     forget_past_slots();
-    released_.forget_old();
     co_await scope_.stopping().wait_until(clock_, clock_.now() + kFollowInterval);
   }
 }

@@ -33,6 +33,7 @@ class EngineImpl final : public Engine {
  private:
   Task<Result<void>> open_what_is_ours();
   Task<void> follow_cluster();
+  Result<std::string> answer(std::string_view question);
   void end_leadership(const std::shared_ptr<LedPartition>& partition);
   void forget_past_slots();
   void evict_tail();
@@ -52,9 +53,10 @@ class EngineImpl final : public Engine {
   PastCompactor past_compactor_;
   Rewriter rewriter_;
   Collector collector_;
-  Recoverer recoverer_;
   Takeover takeover_;
   ReleasedPartitions released_;
+  RecoveredWals recovered_;
+  Recoverer recoverer_;
   Releaser releaser_;
   LoadMeter load_meter_;
   SlotRef evicted_end_ = 0;

@@ -11,7 +11,7 @@ constexpr std::size_t kWishesAtOnce = 1000;
 using Answer = Promise<Result<Handover>>;
 
 Task<Result<Handover>> ask(EngineParts& parts, cluster::WalId of, std::vector<HandoverWish> wishes) {
-  CO_TRY(const std::string answer, co_await parts.cluster.ask_storage(of, encode_wishes(wishes), kHandoverPatience));
+  CO_TRY(const std::string answer, co_await parts.cluster.ask_storage(of, encode_question(wishes), kHandoverPatience));
   co_return decode_handover(answer);
 }
 
@@ -36,6 +36,22 @@ bool fits(const HandoverCase& wanted, const Handover& answer, const HandedPartit
 }
 
 }  // namespace
+
+// The controller recovers WALs of brokers that are gone, a broker those of its own past.
+Task<Result<std::vector<RecoveredSlot>>> ask_recoverer(EngineParts& parts, FootersWish wish) {
+  std::string question = encode_question(wish);
+  Result<std::vector<RecoveredSlot>> told = fail(Code::kUnavailable, "nobody is there to ask");
+  for (const std::int32_t id : {wish.wal.broker_id, parts.cluster.state().controller_id()}) {
+    const auto& brokers = parts.cluster.state().brokers();
+    const auto broker = brokers.find(id);
+    if (broker == brokers.end() || !broker->second.is_live()) continue;
+    const cluster::WalId asked{id, broker->second.current};
+    const Result<std::string> answer = co_await parts.cluster.ask_storage(asked, question, kHandoverPatience);
+    if (answer) told = decode_footers(*answer, wish);
+    if (told) break;
+  }
+  co_return told;
+}
 
 Task<void> Handovers::ask_for(EngineParts& parts, std::vector<HandoverCase> cases) {
   std::map<PartitionId, HandoverCase> wanted;

@@ -1,6 +1,7 @@
 // Handover, the next leader's side: asks past leaders that live for what they know of the partitions that they released
-// (released.h), one request to each for up to a thousand partitions. Whatever is not answered within a second, or does
-// not fit the metadata, is not handed over: it is read out of the slots. One thread.
+// (released.h), one request to each for up to a thousand partitions, and who recovered a WAL for what its slots have
+// (recovered.h). Whatever is not answered within a second, or does not fit the metadata, is not handed over: it is read
+// out of the slots. One thread.
 #pragma once
 
 #include <list>
@@ -18,6 +19,9 @@ struct HandoverCase {
   std::int64_t base_offset = 0;  // where the new epoch begins
   std::vector<cluster::PastLeadership> past;
 };
+
+// kUnavailable, kTimeout, kCorrupt: it has to be read. `wish.wal` was recovered.
+Task<Result<std::vector<RecoveredSlot>>> ask_recoverer(EngineParts& parts, FootersWish wish);
 
 class Handovers {
  public:

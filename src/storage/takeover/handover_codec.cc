@@ -25,6 +25,15 @@ PartitionId get_id(ByteReader& in) {
   return id;
 }
 
+void put_wal(ByteWriter& out, const cluster::WalId& wal) {
+  out.zigzag(wal.broker_id);
+  out.uvarint(wal.incarnation.value());
+}
+cluster::WalId get_wal(ByteReader& in) {
+  const std::int32_t broker_id = in.zigzag32();
+  return {broker_id, Incarnation(in.uvarint64())};
+}
+
 // A count is only believed as far as bytes follow: every item takes at least one.
 std::uint64_t get_count(ByteReader& in) {
   const std::uint64_t count = in.uvarint64();
@@ -87,32 +96,93 @@ std::vector<BatchEntry> get_entries(ByteReader& in, std::size_t slots) {
 
 }  // namespace
 
-std::string encode_wishes(const std::vector<HandoverWish>& wishes) {
+std::string encode_question(const StorageQuestion& question) {
   std::string bytes;
   ByteWriter out(bytes);
-  out.uvarint(wishes.size());
-  for (const auto& wish : wishes) {
-    put_id(out, wish.id);
-    out.zigzag(wish.from);
-    out.zigzag(wish.end);
+  out.u8(static_cast<std::uint8_t>(question.index()));
+  if (const auto* wishes = std::get_if<std::vector<HandoverWish>>(&question)) {
+    out.uvarint(wishes->size());
+    for (const auto& wish : *wishes) {
+      put_id(out, wish.id);
+      out.zigzag(wish.from);
+      out.zigzag(wish.end);
+    }
+  } else {
+    const auto& footers = std::get<FootersWish>(question);
+    put_wal(out, footers.wal);
+    out.uvarint(footers.from.value());
+    out.uvarint(footers.to.value());
+    out.uvarint(footers.partitions.size());
+    for (const auto& id : footers.partitions) put_id(out, id);
   }
   return with_crc(std::move(bytes));
 }
 
-Result<std::vector<HandoverWish>> decode_wishes(std::string_view bytes) {
+Result<StorageQuestion> decode_question(std::string_view bytes) {
   TRY(const std::string_view body, without_crc(bytes));
   ByteReader in(body);
-  std::vector<HandoverWish> wishes;
-  const std::uint64_t count = get_count(in);
-  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
-    HandoverWish wish;
-    wish.id = get_id(in);
-    wish.from = in.zigzag64();
-    wish.end = in.zigzag64();
-    wishes.push_back(wish);
+  StorageQuestion question;
+  const std::uint8_t kind = in.u8();
+  if (kind == 0) {
+    std::vector<HandoverWish> wishes;
+    const std::uint64_t count = get_count(in);
+    for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+      HandoverWish wish;
+      wish.id = get_id(in);
+      wish.from = in.zigzag64();
+      wish.end = in.zigzag64();
+      wishes.push_back(wish);
+    }
+    question = std::move(wishes);
+  } else if (kind == 1) {
+    FootersWish wish;
+    wish.wal = get_wal(in);
+    wish.from = SlotNumber(in.uvarint64());
+    wish.to = SlotNumber(in.uvarint64());
+    const std::uint64_t count = get_count(in);
+    for (std::uint64_t i = 0; i < count && in.ok(); ++i) wish.partitions.push_back(get_id(in));
+    question = std::move(wish);
+  } else {
+    return corrupt("question is of an unknown kind");
   }
-  if (!in.ok() || !in.at_end()) return corrupt("request has a wrong length");
-  return wishes;
+  if (!in.ok() || !in.at_end()) return corrupt("question has a wrong length");
+  return question;
+}
+
+std::string encode_footers(const std::vector<RecoveredSlot>& slots) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.uvarint(slots.size());
+  for (const auto& slot : slots) {
+    out.uvarint(slot.address.slot.value());
+    out.uvarint(slot.object_size);
+    out.uvarint(slot.groups.size());
+    for (const auto& group : slot.groups) put_slot_group(out, group);
+  }
+  return with_crc(std::move(bytes));
+}
+
+Result<std::vector<RecoveredSlot>> decode_footers(std::string_view bytes, const FootersWish& wish) {
+  TRY(const std::string_view body, without_crc(bytes));
+  ByteReader in(body);
+  std::vector<RecoveredSlot> slots;
+  const std::uint64_t count = get_count(in);
+  SlotNumber next = wish.from;
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    RecoveredSlot slot;
+    slot.address = {wish.wal.broker_id, wish.wal.incarnation, SlotNumber(in.uvarint64())};
+    slot.object_size = in.uvarint64();
+    if (slot.address.slot < next || slot.address.slot >= wish.to) return corrupt("has a slot out of order or range");
+    next = slot.address.slot.next();
+    const std::uint64_t groups = get_count(in);
+    for (std::uint64_t k = 0; k < groups && in.ok(); ++k) {
+      TRY(SlotGroup group, get_slot_group(in));
+      slot.groups.push_back(std::move(group));
+    }
+    slots.push_back(std::move(slot));
+  }
+  if (!in.ok() || !in.at_end()) return corrupt("has a wrong length");
+  return slots;
 }
 
 std::string encode_handover(const Handover& handover) {
@@ -120,8 +190,7 @@ std::string encode_handover(const Handover& handover) {
   ByteWriter out(bytes);
   out.uvarint(handover.slots.size());
   for (const auto& slot : handover.slots) {
-    out.zigzag(slot.address.broker_id);
-    out.uvarint(slot.address.incarnation.value());
+    put_wal(out, {slot.address.broker_id, slot.address.incarnation});
     out.uvarint(slot.address.slot.value());
     out.uvarint(slot.object_size);
   }
@@ -143,9 +212,8 @@ Result<Handover> decode_handover(std::string_view bytes) {
   const std::uint64_t slots = get_count(in);
   for (std::uint64_t i = 0; i < slots && in.ok(); ++i) {
     SlotPlace place;
-    place.address.broker_id = in.zigzag32();
-    place.address.incarnation = cluster::Incarnation(in.uvarint64());
-    place.address.slot = cluster::SlotNumber(in.uvarint64());
+    const cluster::WalId wal = get_wal(in);
+    place.address = {wal.broker_id, wal.incarnation, SlotNumber(in.uvarint64())};
     place.object_size = in.uvarint64();
     handover.slots.push_back(place);
   }

@@ -1,17 +1,19 @@
-// Bytes of a handover: what the next leader of released partitions asks the last one, and what that one answers
-// (docs/formats/peer-protocol.md). Decoding never trusts a length or a number; what breaks the format is kCorrupt. Pure
-// functions, any thread.
+// Bytes of what storages ask each other when partitions change hands (docs/formats/peer-protocol.md): the next leader
+// of released partitions the last one, and the next leaders of a WAL's partitions the one that recovered it. Decoding
+// never trusts a length or a number; what breaks the format is kCorrupt. Pure functions, any thread.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
 #include "cluster/records.h"
 #include "storage/log/partition_log.h"
 #include "storage/wal/past_slots.h"
+#include "storage/wal/recovery.h"
 
 namespace millrace::storage {
 
@@ -35,8 +37,20 @@ struct Handover {
   std::vector<HandedPartition> partitions;
 };
 
-std::string encode_wishes(const std::vector<HandoverWish>& wishes);
-Result<std::vector<HandoverWish>> decode_wishes(std::string_view bytes);
+// "What do the slots [from, to) of this WAL, which you recovered, have of these partitions?" Answer: those that have
+// any, in order.
+struct FootersWish {
+  cluster::WalId wal;
+  SlotNumber from, to;
+  std::vector<PartitionId> partitions;
+};
+
+using StorageQuestion = std::variant<std::vector<HandoverWish>, FootersWish>;
+std::string encode_question(const StorageQuestion& question);
+Result<StorageQuestion> decode_question(std::string_view bytes);
+
+std::string encode_footers(const std::vector<RecoveredSlot>& slots);
+Result<std::vector<RecoveredSlot>> decode_footers(std::string_view bytes, const FootersWish& wish);
 std::string encode_handover(const Handover& handover);
 Result<Handover> decode_handover(std::string_view bytes);
 

@@ -16,7 +16,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string bytes(reinterpret_cast<const char*>(data), size);
   ByteWriter out(bytes);
   out.be(crc32c(bytes));
-  if (const auto wishes = decode_wishes(bytes)) CHECK(decode_wishes(encode_wishes(*wishes)));
+  if (const auto question = decode_question(bytes)) CHECK(decode_question(encode_question(*question)));
+  const FootersWish wish{{1, Incarnation(2)}, SlotNumber(1), SlotNumber(1000), {}};
+  if (const auto footers = decode_footers(bytes, wish)) CHECK(decode_footers(encode_footers(*footers), wish));
   if (const auto handover = decode_handover(bytes)) CHECK(decode_handover(encode_handover(*handover)));
   return 0;
 }

@@ -33,6 +33,22 @@ Handover of_two() {
   return handover;
 }
 
+std::string two_wishes() {
+  return encode_question(std::vector<HandoverWish>{{partition(2), 5, 900}, {partition(0), 0, 1}});
+}
+
+const FootersWish kFootersWish{{3, Incarnation(70)}, SlotNumber(12), SlotNumber(20), {partition(4)}};
+
+std::vector<RecoveredSlot> two_slots() {
+  SlotGroup group{.partition = partition(4), .leader_epoch = 2, .position = 128, .batches = {}};
+  group.batches.push_back({100, 9, 400, 1'700'000'000'000, 7, 0, 30, 0xdeadbeef, 1});
+  group.batches.push_back({110, 0, 61, -1, -1, -1, -1, 1, 0});
+  std::vector<RecoveredSlot> slots;
+  slots.push_back({{3, Incarnation(70), SlotNumber(12)}, 700, {group}});
+  slots.push_back({{3, Incarnation(70), SlotNumber(19)}, 800, {}});
+  return slots;
+}
+
 // As one who makes bytes on purpose would.
 std::string with_right_checksum(std::string bytes) {
   bytes.resize(bytes.size() - 4);
@@ -42,12 +58,13 @@ std::string with_right_checksum(std::string bytes) {
 }
 
 TEST(HandoverCodec, both_sides_make_the_round_trip) {
-  const auto wishes = decode_wishes(encode_wishes({{partition(2), 5, 900}, {partition(0), 0, 1}}));
-  ASSERT_TRUE(wishes) << wishes.error().to_string();
-  ASSERT_EQ(wishes->size(), 2u);
-  EXPECT_EQ((*wishes)[0].id, partition(2));
-  EXPECT_EQ((*wishes)[0].from, 5);
-  EXPECT_EQ((*wishes)[0].end, 900);
+  const auto question = decode_question(two_wishes());
+  ASSERT_TRUE(question) << question.error().to_string();
+  const auto& wishes = std::get<std::vector<HandoverWish>>(*question);
+  ASSERT_EQ(wishes.size(), 2u);
+  EXPECT_EQ(wishes[0].id, partition(2));
+  EXPECT_EQ(wishes[0].from, 5);
+  EXPECT_EQ(wishes[0].end, 900);
 
   const Handover handover = of_two();
   const auto back = decode_handover(encode_handover(handover));
@@ -67,7 +84,7 @@ TEST(HandoverCodec, both_sides_make_the_round_trip) {
 }
 
 TEST(HandoverCodec, whatever_is_cut_short_or_changed_is_refused) {
-  const std::string handover = encode_handover(of_two()), wishes = encode_wishes({{partition(2), 5, 900}});
+  const std::string handover = encode_handover(of_two()), wishes = two_wishes();
   for (std::size_t size = 0; size < handover.size(); ++size) {
     EXPECT_FALSE(decode_handover(handover.substr(0, size))) << size;
     std::string changed = handover;
@@ -77,8 +94,40 @@ TEST(HandoverCodec, whatever_is_cut_short_or_changed_is_refused) {
   for (std::size_t size = 5; size < handover.size(); ++size) {
     EXPECT_FALSE(decode_handover(with_right_checksum(handover.substr(0, size)))) << size;
   }
-  for (std::size_t size = 0; size < wishes.size(); ++size) EXPECT_FALSE(decode_wishes(wishes.substr(0, size))) << size;
-  EXPECT_FALSE(decode_wishes(with_right_checksum(wishes + "x")));
+  for (std::size_t size = 0; size < wishes.size(); ++size)
+    EXPECT_FALSE(decode_question(wishes.substr(0, size))) << size;
+  EXPECT_FALSE(decode_question(with_right_checksum(wishes + "x")));
+  const std::string footers = encode_footers(two_slots()), wish = encode_question(kFootersWish);
+  for (std::size_t size = 5; size < footers.size(); ++size) {
+    EXPECT_FALSE(decode_footers(footers.substr(0, size), kFootersWish)) << size;
+    EXPECT_FALSE(decode_footers(with_right_checksum(footers.substr(0, size)), kFootersWish)) << size;
+  }
+  for (std::size_t size = 5; size < wish.size(); ++size) {
+    EXPECT_FALSE(decode_question(with_right_checksum(wish.substr(0, size)))) << size;
+  }
+}
+
+TEST(HandoverCodec, footers_are_those_of_the_slots_that_were_asked_for) {
+  const auto asked = decode_question(encode_question(kFootersWish));
+  ASSERT_TRUE(asked) << asked.error().to_string();
+  const auto& wish = std::get<FootersWish>(*asked);
+  EXPECT_EQ(wish.wal, kFootersWish.wal);
+  EXPECT_EQ(wish.to, SlotNumber(20));
+  EXPECT_EQ(wish.partitions, kFootersWish.partitions);
+
+  const auto slots = decode_footers(encode_footers(two_slots()), wish);
+  ASSERT_TRUE(slots) << slots.error().to_string();
+  ASSERT_EQ(slots->size(), 2u);
+  EXPECT_EQ((*slots)[0].address, two_slots()[0].address);
+  EXPECT_EQ((*slots)[0].object_size, 700u);
+  EXPECT_EQ((*slots)[0].groups[0].batches, two_slots()[0].groups[0].batches);
+
+  std::vector<RecoveredSlot> turned = two_slots();
+  std::swap(turned[0], turned[1]);
+  EXPECT_FALSE(decode_footers(encode_footers(turned), wish)) << "out of order";
+  FootersWish less = wish;
+  less.to = SlotNumber(19);
+  EXPECT_FALSE(decode_footers(encode_footers(two_slots()), less)) << "beyond what was asked";
 }
 
 TEST(HandoverCodec, an_entry_outside_of_slots_or_offsets_is_refused) {

@@ -21,23 +21,35 @@ Task<Result<void>> Recoverer::recover_all() {
   co_return result;
 }
 
-Task<Result<void>> Recoverer::recover(cluster::WalId wal) {
+std::optional<cluster::IncarnationState> Recoverer::state_if_fenced(const cluster::WalId& wal) const {
   const auto& brokers = parts_.cluster.state().brokers();
   const auto broker = brokers.find(wal.broker_id);
-  if (broker == brokers.end()) co_return Result<void>();
+  if (broker == brokers.end()) return std::nullopt;
   const auto found = broker->second.incarnations.find(wal.incarnation);
-  if (found == broker->second.incarnations.end() || found->second.phase != cluster::IncarnationPhase::kFenced) {
-    co_return Result<void>();  // another was faster
-  }
-  cluster::IncarnationState incarnation = found->second;
+  const bool fenced =
+      found != broker->second.incarnations.end() && found->second.phase == cluster::IncarnationPhase::kFenced;
+  return fenced ? std::optional(found->second) : std::nullopt;
+}
+
+Task<Result<void>> Recoverer::recover(cluster::WalId wal) {
+  const auto fenced = state_if_fenced(wal);
+  if (!fenced) co_return Result<void>();  // another was faster
+  cluster::IncarnationState incarnation = *fenced;
   const cluster::SlotNumber floor = incarnation.floor;
   if (parts_.options.sabotage == Sabotage::kStaleFloor) incarnation.floor = cluster::SlotNumber(1);
   const RecoveryContext context = recovery_context(parts_);
-  CO_TRY(RecoveredWal read, co_await recover_wal(context, wal.broker_id, wal.incarnation, incarnation));
+  Result<RecoveredWal> done = co_await recover_wal(context, wal.broker_id, wal.incarnation, incarnation);
+  if (!done && done.error().code() == Code::kNotFound) {
+    CO_TRY_VOID(co_await parts_.cluster.prove_live());
+    if (!state_if_fenced(wal)) co_return Result<void>();
+    done = fail(Code::kCorrupt, done.error().message() + ", though no object has it");
+  }
+  CO_TRY(RecoveredWal read, std::move(done));
   read.from = floor;
   // The Seal was written or read back (rule 3): now its end may be told.
   std::vector<cluster::Record> records;
   records.emplace_back(ends_of(wal, read));
+  recovered_.add(wal, std::move(read));
   auto committed = co_await parts_.cluster.commit(std::move(records));
   // kExists: another recoverer told it, and its Seal is the same, as the first one in order is the end.
   if (!committed && committed.error().code() != Code::kExists) {

@@ -4,13 +4,14 @@
 #pragma once
 
 #include "storage/engine_parts.h"
+#include "storage/takeover/recovered.h"
 #include "storage/wal/recovery.h"
 
 namespace millrace::storage {
 
 class Recoverer {
  public:
-  explicit Recoverer(EngineParts& parts) : parts_(parts) {}
+  Recoverer(EngineParts& parts, RecoveredWals& recovered) : parts_(parts), recovered_(recovered) {}
 
   // Recovers whatever there is to recover now. A failure is of one WAL; it may be repeated.
   Task<Result<void>> recover_all();
@@ -19,9 +20,11 @@ class Recoverer {
 
  private:
   Task<Result<void>> recover(cluster::WalId wal);
+  std::optional<cluster::IncarnationState> state_if_fenced(const cluster::WalId& wal) const;
   cluster::RecoveredRecord ends_of(const cluster::WalId& wal, const RecoveredWal& read) const;
 
   EngineParts& parts_;
+  RecoveredWals& recovered_;
 };
 
 }  // namespace millrace::storage

@@ -19,12 +19,11 @@ void ReleasedPartitions::forget_old() {
   std::erase_if(released_, [now](const auto& entry) { return now > entry.second.since + kReleasedKept; });
 }
 
-Result<std::string> ReleasedPartitions::answer(std::string_view wishes) {
-  TRY(const std::vector<HandoverWish> wanted, decode_wishes(wishes));
+Handover ReleasedPartitions::answer(const std::vector<HandoverWish>& wishes) {
   Handover handover;
   Places places;
   std::size_t entries = 0;
-  for (const auto& wish : wanted) {
+  for (const auto& wish : wishes) {
     const auto at = released_.find(wish.id);
     if (at == released_.end()) continue;
     at->second.asked = true;
@@ -34,7 +33,7 @@ Result<std::string> ReleasedPartitions::answer(std::string_view wishes) {
     if (whole && entries <= kEntriesPerHandover) tell(wish, *at->second.partition, places, handover);
   }
   asked_.pulse();
-  return encode_handover(handover);
+  return handover;
 }
 
 void ReleasedPartitions::tell(const HandoverWish& wish, const LedPartition& partition, Places& places,

@@ -9,7 +9,6 @@
 
 #include <map>
 #include <memory>
-#include <string>
 
 #include "storage/log/led_partition.h"
 #include "storage/takeover/handover_codec.h"
@@ -24,8 +23,8 @@ class ReleasedPartitions {
 
   void add(std::shared_ptr<LedPartition> partition);
   void forget_old();
-  // Of encode_wishes: an encode_handover of what is here and asked for with its end.
-  Result<std::string> answer(std::string_view wishes);
+  // What is here and asked for with its end.
+  Handover answer(const std::vector<HandoverWish>& wishes);
   // Waits until every one that has something to hand over was asked for.
   Task<void> handed_over(SteadyTime deadline);
 

@@ -114,7 +114,8 @@ Result<Takeover::Wals> Takeover::wals_of(const std::vector<Opening>& openings, c
       const auto broker = brokers.find(past.broker_id);
       const bool known = broker != brokers.end() && broker->second.incarnations.contains(past.incarnation);
       if (!known) {
-        return fail(Code::kCorrupt,
+        // Its slots may all have become objects since `past` was copied: looked at again, it is not there any more.
+        return fail(Code::kNotFound,
                     fmt::format("partition {}-{}: the WAL of broker {}, incarnation {}, is not known any more, though "
                                 "records up to offset {} were in it",
                                 opening.id.topic_id.to_string(), opening.id.partition, past.broker_id,
@@ -123,6 +124,8 @@ Result<Takeover::Wals> Takeover::wals_of(const std::vector<Opening>& openings, c
       const auto& incarnation = broker->second.incarnations.at(past.incarnation);
       Wal& wal = wals[{past.broker_id, past.incarnation}];
       wal.from = incarnation.floor;
+      wal.recovered = incarnation.phase == cluster::IncarnationPhase::kRecovered;
+      wal.partitions.push_back(opening.id);
       wal.to = std::max(wal.to, past.last_slot.next());
     }
   }
@@ -133,7 +136,11 @@ Task<Result<void>> Takeover::read(Wals& wals) {
   const RecoveryContext context = recovery_context(parts_);
   for (auto& [id, wal] : wals) {
     if (wal.from >= wal.to) continue;
-    CO_TRY(wal.slots, co_await read_wal(context, id.broker_id, id.incarnation, wal.from, wal.to));
+    Result<std::vector<RecoveredSlot>> told = fail(Code::kUnavailable, "it is not over");
+    FootersWish wish{id, wal.from, wal.to, std::move(wal.partitions)};
+    if (wal.recovered) told = co_await ask_recoverer(parts_, std::move(wish));
+    if (!told) told = co_await read_wal(context, id.broker_id, id.incarnation, wal.from, wal.to);
+    CO_TRY(wal.slots, std::move(told));
     for (const auto& slot : wal.slots) {
       for (const auto& group : slot.groups) wal.groups[group.partition].emplace_back(&slot, &group);
     }

@@ -1,11 +1,12 @@
 // Takeover: opens the partitions with history that this process was given to lead (rules 13, 17). Each begins at its
 // registered end with the registered producers. The batches after it a leader that released the partition tells
-// (handover.h), or they are replayed from the slots of the WALs of its past leaders, which the metadata names. Nothing
-// is uploaded or copied. Many partitions at once share the slots and the objects that they need.
+// (handover.h), or they are replayed from the slots of the WALs of its past leaders, which the metadata names: as
+// whoever recovered them tells what is in them, else as read. Nothing is uploaded or copied. Many partitions at once
+// share the slots and the objects that they need.
 //
-// Cost: one request to each live past leader, or one GET for each slot between the floor and the end of each past
-// leader's WAL; and one GET for each run of adjacent producer states. Slots or objects that are replaced meanwhile: it
-// looks again. One thread.
+// Cost: one request to each live past leader, one to the recoverer for each WAL that is over, or one GET for each slot
+// between the floor and the end of a WAL; and one GET for each run of adjacent producer states. Slots or objects that
+// are replaced meanwhile: it looks again. One thread.
 #pragma once
 
 #include <map>
@@ -42,6 +43,8 @@ class Takeover {
   using SlotsOfWal = std::map<PartitionId, std::vector<std::pair<const RecoveredSlot*, const SlotGroup*>>>;
   struct Wal {
     SlotNumber from, to;
+    bool recovered = false;
+    std::vector<PartitionId> partitions;
     std::vector<RecoveredSlot> slots;
     SlotsOfWal groups;
   };

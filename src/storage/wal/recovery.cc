@@ -11,7 +11,7 @@
 namespace millrace::storage {
 namespace {
 
-constexpr std::uint64_t kPrefetch = 32;
+constexpr std::uint64_t kPrefetch = 64;  // connections to a bucket, as shipped
 constexpr std::uint64_t kPrefetchMin = 4;
 constexpr std::uint64_t kPrefetchBytes = 64 << 20;  // at the size of the largest slot seen
 constexpr std::uint64_t kSlotBytesUnseen = 4 << 20;
@@ -46,8 +46,8 @@ Task<Result<Slice>> seal(RecoveryContext context, SlotAddress address) {
   switch (put.outcome) {
     case object::CreateOutcome::kCreated: co_return mine;
     case object::CreateOutcome::kLost: co_return put.occupant.body;
-    // Nobody may delete a Seal, nor a slot above the floor.
-    case object::CreateOutcome::kDeleted: co_return fail(Code::kCorrupt, key + " was deleted while it was recovered");
+    // Nobody may delete a Seal, nor a slot above the floor: the floor has moved, as another has recovered this WAL.
+    case object::CreateOutcome::kDeleted: co_return fail(Code::kNotFound, key + " was deleted while it was recovered");
     case object::CreateOutcome::kUnknown:
     case object::CreateOutcome::kRefused: break;
   }

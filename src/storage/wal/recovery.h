@@ -4,8 +4,9 @@
 // writing is outrun by Seals put ahead of it (rules 22-24). A disk WAL's end is what its disk has (rules 21, 30): no
 // Seal. Time is linear in the slots that no object replaces yet.
 //
-// Fails: kCorrupt (a slot breaks its format, or one below a known seal is gone: an operator must look), kUnavailable
-// and kTimeout (the bucket does not answer; nothing was decided). Repeating it is harmless. One thread.
+// Fails: kNotFound (a slot was deleted: another has recovered this WAL), kCorrupt (a slot breaks its format, or one
+// below a known seal is gone: an operator must look), kUnavailable and kTimeout (the bucket does not answer; nothing
+// was decided). Repeating it is harmless. One thread.
 #pragma once
 
 #include <vector>

@@ -4,7 +4,6 @@
 
 #include <charconv>
 
-#include "base/codec.h"
 #include "base/crc32c.h"
 #include "storage/log/batch_header.h"
 
@@ -52,6 +51,27 @@ bool parse_number(std::string_view text, T& out) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+void put_group_head(ByteWriter& out, const PartitionId& partition, std::int32_t leader_epoch, std::uint32_t position,
+                    std::size_t batches) {
+  out.bytes(partition.topic_id.view());
+  out.be(partition.partition);
+  out.be(leader_epoch);
+  out.be(position);
+  out.be(static_cast<std::uint32_t>(batches));
+}
+
+void put_batch(ByteWriter& out, const SlotBatch& batch) {
+  out.be(batch.base_offset);
+  out.be(batch.last_offset_delta);
+  out.be(batch.size);
+  out.be(batch.max_timestamp_ms);
+  out.be(batch.producer_id);
+  out.be(batch.producer_epoch);
+  out.be(batch.base_sequence);
+  out.be(batch.crc);
+  out.be(batch.attributes);
+}
+
 std::unexpected<Error> corrupt(const SlotAddress& address, std::string_view what) {
   return fail(Code::kCorrupt, fmt::format("WAL object {}: {}", slot_key(address), what));
 }
@@ -97,23 +117,13 @@ EncodedSlot encode_data_slot(const SlotAddress& address, std::uint64_t nonce_hig
   std::size_t position = kSlotHeaderBytes;
   for (const auto& group : groups) {
     out.positions.push_back(static_cast<std::uint32_t>(position));
-    w.bytes(group.partition.topic_id.view());
-    w.be(group.partition.partition);
-    w.be(group.leader_epoch);
-    w.be(static_cast<std::uint32_t>(position));
-    w.be(static_cast<std::uint32_t>(group.batches.size()));
+    put_group_head(w, group.partition, group.leader_epoch, static_cast<std::uint32_t>(position), group.batches.size());
     for (const auto& batch : group.batches) {
       const auto head = read_batch_header(batch);
       CHECK(head && head->size == batch.size());
-      w.be(head->base_offset);
-      w.be(static_cast<std::uint32_t>(head->last_offset_delta));
-      w.be(head->size);
-      w.be(head->max_timestamp);
-      w.be(head->producer_id);
-      w.be(head->producer_epoch);
-      w.be(head->base_sequence);
-      w.be(head->crc);
-      w.be(head->attributes);
+      put_batch(
+          w, {head->base_offset, static_cast<std::uint32_t>(head->last_offset_delta), head->size, head->max_timestamp,
+              head->producer_id, head->producer_epoch, head->base_sequence, head->crc, head->attributes});
       position += batch.size();
     }
   }
@@ -174,9 +184,12 @@ Result<SlotHeader> decode_slot_header(std::string_view bytes) {
   return header;
 }
 
-namespace {
+void put_slot_group(ByteWriter& out, const SlotGroup& group) {
+  put_group_head(out, group.partition, group.leader_epoch, group.position, group.batches.size());
+  for (const auto& batch : group.batches) put_batch(out, batch);
+}
 
-Result<SlotGroup> decode_group(ByteReader& r, const SlotAddress& address, std::uint64_t& position) {
+Result<SlotGroup> get_slot_group(ByteReader& r) {
   SlotGroup group;
   const auto topic = r.bytes(16);
   if (r.ok()) std::copy(topic.begin(), topic.end(), group.partition.topic_id.bytes.begin());
@@ -184,9 +197,7 @@ Result<SlotGroup> decode_group(ByteReader& r, const SlotAddress& address, std::u
   group.leader_epoch = r.be<std::int32_t>();
   group.position = r.be<std::uint32_t>();
   const auto count = r.be<std::uint32_t>();
-  if (!r.ok() || count > r.remaining() / kBatchBytes || group.position != position) {
-    return corrupt(address, "footer's partition entry is impossible");
-  }
+  if (!r.ok() || count > r.remaining() / kBatchBytes) return fail(Code::kCorrupt, "a partition's entry is cut short");
   group.batches.reserve(count);
   for (std::uint32_t i = 0; i < count; ++i) {
     SlotBatch batch;
@@ -200,15 +211,12 @@ Result<SlotGroup> decode_group(ByteReader& r, const SlotAddress& address, std::u
     batch.crc = r.be<std::uint32_t>();
     batch.attributes = r.be<std::int16_t>();
     if (batch.size < kBatchHeadBytes || batch.base_offset < 0 || batch.last_offset_delta > 0x7fffffffu) {
-      return corrupt(address, "footer's batch entry is impossible");
+      return fail(Code::kCorrupt, "a batch's entry is impossible");
     }
-    position += batch.size;
     group.batches.push_back(batch);
   }
   return group;
 }
-
-}  // namespace
 
 Result<DecodedSlot> decode_slot(std::string_view bytes, const SlotAddress& expected) {
   auto header = decode_slot_header(bytes);
@@ -239,8 +247,11 @@ Result<DecodedSlot> decode_slot(std::string_view bytes, const SlotAddress& expec
   slot.groups.reserve(groups);
   std::uint64_t position = kSlotHeaderBytes;
   for (std::uint32_t i = 0; i < groups; ++i) {
-    TRY(auto group, decode_group(r, expected, position));
-    slot.groups.push_back(std::move(group));
+    auto group = get_slot_group(r);
+    if (!group) return corrupt(expected, "footer: " + group.error().message());
+    if (group->position != position) return corrupt(expected, "footer's partition entry is impossible");
+    for (const auto& batch : group->batches) position += batch.size;
+    slot.groups.push_back(std::move(*group));
   }
   if (!r.ok() || !r.at_end() || position != header->footer_position) {
     return corrupt(expected, "footer does not describe its batches");

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/codec.h"
 #include "base/result.h"
 #include "cluster/records.h"
 
@@ -92,6 +93,11 @@ EncodedSlot encode_data_slot(const SlotAddress& address, std::uint64_t nonce_hig
                              std::span<const SlotGroupInput> groups);
 Slice encode_open_slot(const SlotAddress& address, std::uint64_t nonce_high, std::uint64_t nonce_low);
 Slice encode_seal(const SlotAddress& address, Incarnation sealed_by, std::uint64_t nonce_high, std::uint64_t nonce_low);
+
+// A footer's entry of one partition, as it stands there. get_slot_group: kCorrupt when no footer may have it; where
+// the group lies is the caller's to judge.
+void put_slot_group(ByteWriter& out, const SlotGroup& group);
+Result<SlotGroup> get_slot_group(ByteReader& in);
 
 // The first kSlotHeaderBytes of any WAL object.
 Result<SlotHeader> decode_slot_header(std::string_view bytes);
