@@ -191,7 +191,7 @@ Task<void> damaged_snapshot(Stage& stage) {
   for (std::int32_t id = 1; id <= 2; ++id) stage.fleet.hold_down(id);
   stage.fleet.kill_all();
   if (const auto all = snapshots(stage); all.size() >= 2) {
-    const std::string newest = all.back();
+    const std::string& newest = all.back();
     std::string bytes(stage.memory.objects().at(newest).body.view());
     bytes[stage.world.below(bytes.size())] ^= 1;
     SliceChain body;
