@@ -145,8 +145,12 @@ void ClusterNode::take_control(const Writer& writer) {
   balancer_ = Balancer();
 }
 
-// The new controller gets its time before it is missed.
+// The new controller gets its time before it is missed. Alone, this process cannot follow it, and is over.
 void ClusterNode::lose_control() {
+  if (!peers_) {
+    fence(Error(Code::kFenced, "another controller has taken over the metadata log"));
+    return;
+  }
   LOG_WARN("cluster.controller_lost", {"broker", options_.broker_id}, {"epoch", writer_.controller_epoch});
   controls_ = false;
   heard_controller_ = hears_since_ = clock_.now();
@@ -269,13 +273,10 @@ Task<Result<void>> ClusterNode::append(std::vector<Record> records, bool& lost) 
     co_return fail(std::move(outcome).error());
   }
   if (*outcome == MetadataLog::Append::kLost) {
-    if (peers_) {
-      lost = true;
-      lose_control();
-      co_return Result<void>();
-    }
-    fence(Error(Code::kFenced, "another controller has taken over the metadata log"));
-    co_return fail(*fenced_);
+    lose_control();
+    if (fenced_) co_return fail(*fenced_);
+    lost = true;
+    co_return Result<void>();
   }
   metrics_.entries.Increment();
   metrics_.entry_bytes.Increment(static_cast<double>(log_.last_entry_bytes()));

@@ -61,9 +61,7 @@ Task<void> ClusterNode::lease_loop() {
       const bool still = read && controls_ && !fenced_;
       const bool deposed = state().controller_epoch() != writer_.controller_epoch;
       if (still && !deposed) lease_from(breaks(LeaseSabotage::kFromReply) ? clock_.now() : sent);
-      if (still && deposed && peers_) lose_control();
-      if (still && deposed && !peers_)
-        fence(Error(Code::kFenced, "another controller has taken over the metadata log"));
+      if (still && deposed) lose_control();
     }
     const SteadyTime next = sent + terms().renewal();
     co_await scope_.stopping().wait_until(clock_, next);

@@ -24,6 +24,25 @@ struct Brokers : test::TestBrokers {
   void run(Task<void> (*body)(Brokers&)) { loop.run_until_done(body(*this)); }
 };
 
+// It follows nobody, so that it could neither commit nor learn that it is fenced.
+TEST(Brokers, one_that_is_alone_is_over_when_another_takes_its_role) {
+  Brokers brokers;
+  brokers.run([](Brokers& b) -> Task<void> {
+    ClusterOptions options;
+    options.controller_check_interval = 100ms;
+    Metrics metrics, other_metrics;
+    auto alone = co_await open_cluster(b.loop.executor(), b.loop.clock(), *b.random, b.bucket, metrics, options);
+    CHECK(alone);
+    options.broker_id = 2;
+    auto other = co_await open_cluster(b.loop.executor(), b.loop.clock(), *b.random, b.bucket, other_metrics, options);
+    CHECK(other);
+    co_await (*other)->stop();
+    co_await b.until([&] { return (*alone)->fenced(); }, "its end");
+    EXPECT_NE((*alone)->fenced_reason().find("another controller"), std::string::npos) << (*alone)->fenced_reason();
+    co_await (*alone)->stop();
+  });
+}
+
 TEST(Brokers, share_one_controller_and_one_state) {
   Brokers brokers;
   brokers.run([](Brokers& b) -> Task<void> {
