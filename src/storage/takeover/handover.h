@@ -33,7 +33,6 @@ class Handovers {
   Task<void> ask_for(EngineParts& parts, std::vector<HandoverCase> cases);
   // Of a partition that was asked for: nothing, or all batches from its registered end to its base.
   std::optional<Handed> find(const PartitionId& id) const;
-  std::size_t size() const { return found_.size(); }
 
  private:
   void take(const std::map<PartitionId, HandoverCase>& cases, Handover answer);

@@ -1,44 +1,27 @@
 #include "storage/takeover/handover_codec.h"
 
-#include <cstring>
 #include <limits>
 
 #include "base/codec.h"
 #include "base/crc32c.h"
+#include "cluster/wire.h"
 
 namespace millrace::storage {
 namespace {
+
+namespace wire = cluster::wire;
 
 constexpr std::size_t kCrcBytes = 4;
 
 std::unexpected<Error> corrupt(std::string_view what) { return fail(Code::kCorrupt, "handover " + std::string(what)); }
 
-void put_id(ByteWriter& out, const PartitionId& id) {
-  out.bytes(id.topic_id.view());
-  out.zigzag(id.partition);
-}
-PartitionId get_id(ByteReader& in) {
-  PartitionId id;
-  const std::string_view uuid = in.bytes(id.topic_id.bytes.size());
-  if (in.ok()) std::memcpy(id.topic_id.bytes.data(), uuid.data(), uuid.size());
-  id.partition = in.zigzag32();
-  return id;
-}
-
 void put_wal(ByteWriter& out, const cluster::WalId& wal) {
   out.zigzag(wal.broker_id);
-  out.uvarint(wal.incarnation.value());
+  wire::put_number(out, wal.incarnation);
 }
 cluster::WalId get_wal(ByteReader& in) {
   const std::int32_t broker_id = in.zigzag32();
-  return {broker_id, Incarnation(in.uvarint64())};
-}
-
-// A count is only believed as far as bytes follow: every item takes at least one.
-std::uint64_t get_count(ByteReader& in) {
-  const std::uint64_t count = in.uvarint64();
-  if (count > in.remaining()) in.set_bad();
-  return in.ok() ? count : 0;
+  return {broker_id, wire::get_number<Incarnation>(in)};
 }
 
 std::string with_crc(std::string bytes) {
@@ -71,7 +54,7 @@ void put_entries(ByteWriter& out, const std::vector<BatchEntry>& entries) {
   }
 }
 std::vector<BatchEntry> get_entries(ByteReader& in, std::size_t slots) {
-  const std::uint64_t count = get_count(in);
+  const std::uint64_t count = in.uvarint64();
   std::vector<BatchEntry> entries;
   if (count == 0) return entries;
   std::int64_t offset = in.zigzag64();
@@ -101,19 +84,17 @@ std::string encode_question(const StorageQuestion& question) {
   ByteWriter out(bytes);
   out.u8(static_cast<std::uint8_t>(question.index()));
   if (const auto* wishes = std::get_if<std::vector<HandoverWish>>(&question)) {
-    out.uvarint(wishes->size());
-    for (const auto& wish : *wishes) {
-      put_id(out, wish.id);
-      out.zigzag(wish.from);
-      out.zigzag(wish.end);
-    }
+    wire::put_list(out, *wishes, [](ByteWriter& o, const HandoverWish& wish) {
+      wire::put_partition(o, wish.id);
+      o.zigzag(wish.from);
+      o.zigzag(wish.end);
+    });
   } else {
     const auto& footers = std::get<FootersWish>(question);
     put_wal(out, footers.wal);
-    out.uvarint(footers.from.value());
-    out.uvarint(footers.to.value());
-    out.uvarint(footers.partitions.size());
-    for (const auto& id : footers.partitions) put_id(out, id);
+    wire::put_number(out, footers.from);
+    wire::put_number(out, footers.to);
+    wire::put_list(out, footers.partitions, wire::put_partition);
   }
   return with_crc(std::move(bytes));
 }
@@ -124,23 +105,19 @@ Result<StorageQuestion> decode_question(std::string_view bytes) {
   StorageQuestion question;
   const std::uint8_t kind = in.u8();
   if (kind == 0) {
-    std::vector<HandoverWish> wishes;
-    const std::uint64_t count = get_count(in);
-    for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    question = wire::get_list<HandoverWish>(in, [](ByteReader& i) {
       HandoverWish wish;
-      wish.id = get_id(in);
-      wish.from = in.zigzag64();
-      wish.end = in.zigzag64();
-      wishes.push_back(wish);
-    }
-    question = std::move(wishes);
+      wish.id = wire::get_partition(i);
+      wish.from = i.zigzag64();
+      wish.end = i.zigzag64();
+      return wish;
+    });
   } else if (kind == 1) {
     FootersWish wish;
     wish.wal = get_wal(in);
-    wish.from = SlotNumber(in.uvarint64());
-    wish.to = SlotNumber(in.uvarint64());
-    const std::uint64_t count = get_count(in);
-    for (std::uint64_t i = 0; i < count && in.ok(); ++i) wish.partitions.push_back(get_id(in));
+    wish.from = wire::get_number<SlotNumber>(in);
+    wish.to = wire::get_number<SlotNumber>(in);
+    wish.partitions = wire::get_list<PartitionId>(in, wire::get_partition);
     question = std::move(wish);
   } else {
     return corrupt("question is of an unknown kind");
@@ -166,7 +143,7 @@ Result<std::vector<RecoveredSlot>> decode_footers(std::string_view bytes, const 
   TRY(const std::string_view body, without_crc(bytes));
   ByteReader in(body);
   std::vector<RecoveredSlot> slots;
-  const std::uint64_t count = get_count(in);
+  const std::uint64_t count = in.uvarint64();
   SlotNumber next = wish.from;
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     RecoveredSlot slot;
@@ -174,7 +151,7 @@ Result<std::vector<RecoveredSlot>> decode_footers(std::string_view bytes, const 
     slot.object_size = in.uvarint64();
     if (slot.address.slot < next || slot.address.slot >= wish.to) return corrupt("has a slot out of order or range");
     next = slot.address.slot.next();
-    const std::uint64_t groups = get_count(in);
+    const std::uint64_t groups = in.uvarint64();
     for (std::uint64_t k = 0; k < groups && in.ok(); ++k) {
       TRY(SlotGroup group, get_slot_group(in));
       slot.groups.push_back(std::move(group));
@@ -188,20 +165,16 @@ Result<std::vector<RecoveredSlot>> decode_footers(std::string_view bytes, const 
 std::string encode_handover(const Handover& handover) {
   std::string bytes;
   ByteWriter out(bytes);
-  out.uvarint(handover.slots.size());
-  for (const auto& slot : handover.slots) {
-    put_wal(out, {slot.address.broker_id, slot.address.incarnation});
-    out.uvarint(slot.address.slot.value());
-    out.uvarint(slot.object_size);
-  }
-  out.uvarint(handover.partitions.size());
-  for (const auto& partition : handover.partitions) {
-    put_id(out, partition.id);
-    put_entries(out, partition.entries);
-    const std::string producers = partition.producers.encode();
-    out.uvarint(producers.size());
-    out.bytes(producers);
-  }
+  wire::put_list(out, handover.slots, [](ByteWriter& o, const SlotPlace& slot) {
+    put_wal(o, {slot.address.broker_id, slot.address.incarnation});
+    wire::put_number(o, slot.address.slot);
+    o.uvarint(slot.object_size);
+  });
+  wire::put_list(out, handover.partitions, [](ByteWriter& o, const HandedPartition& partition) {
+    wire::put_partition(o, partition.id);
+    put_entries(o, partition.entries);
+    wire::put_string(o, partition.producers.encode());
+  });
   return with_crc(std::move(bytes));
 }
 
@@ -209,21 +182,19 @@ Result<Handover> decode_handover(std::string_view bytes) {
   TRY(const std::string_view body, without_crc(bytes));
   ByteReader in(body);
   Handover handover;
-  const std::uint64_t slots = get_count(in);
-  for (std::uint64_t i = 0; i < slots && in.ok(); ++i) {
+  handover.slots = wire::get_list<SlotPlace>(in, [](ByteReader& i) {
     SlotPlace place;
-    const cluster::WalId wal = get_wal(in);
-    place.address = {wal.broker_id, wal.incarnation, SlotNumber(in.uvarint64())};
-    place.object_size = in.uvarint64();
-    handover.slots.push_back(place);
-  }
-  const std::uint64_t partitions = get_count(in);
+    const cluster::WalId wal = get_wal(i);
+    place.address = {wal.broker_id, wal.incarnation, wire::get_number<SlotNumber>(i)};
+    place.object_size = i.uvarint64();
+    return place;
+  });
+  const std::uint64_t partitions = in.uvarint64();
   for (std::uint64_t i = 0; i < partitions && in.ok(); ++i) {
     HandedPartition partition;
-    partition.id = get_id(in);
+    partition.id = wire::get_partition(in);
     partition.entries = get_entries(in, handover.slots.size());
-    const std::uint64_t size = get_count(in);
-    const std::string_view producers = in.bytes(static_cast<std::size_t>(size));
+    const std::string producers = wire::get_string(in);
     if (!in.ok()) break;
     TRY(partition.producers, ProducerTable::decode(producers));
     handover.partitions.push_back(std::move(partition));

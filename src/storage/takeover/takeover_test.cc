@@ -100,11 +100,25 @@ Task<PartitionId> one_partition(Member& member) {
   co_return PartitionId{*made, 0};
 }
 
-Task<void> move(Member& asks, PartitionId id, std::int32_t to) {
+struct Led {
+  PartitionId id;
+  Member *leader, *other;
+};
+Task<Led> start_with_a_partition(Member& one, Member& two) {
+  co_await one.start();
+  co_await two.start();
+  const PartitionId id = co_await one_partition(one);
+  const bool by_one = *one.cluster->state().partition(id)->leader_broker == 1;
+  const Led led{id, by_one ? &one : &two, by_one ? &two : &one};
+  co_return led;
+}
+
+Task<void> move_to(Member& to, PartitionId id) {
   std::vector<cluster::Record> records;
-  records.emplace_back(cluster::MovePartitionRecord{id, to});
-  auto committed = co_await asks.cluster->commit(std::move(records));
+  records.emplace_back(cluster::MovePartitionRecord{id, to.id});
+  auto committed = co_await to.cluster->commit(std::move(records));
   EXPECT_TRUE(committed) << committed.error().to_string();
+  co_await to.fleet.until([&] { return to.engine->find(id) != nullptr; }, "the partition at its new leader");
 }
 
 Task<std::size_t> records_in(Member& member, PartitionId id) {
@@ -125,17 +139,14 @@ TEST(Takeover, a_partition_moves_there_and_back_with_its_producers_and_unregiste
   Fleet fleet;
   fleet.run([](Fleet& f) -> Task<void> {
     Member one(f, 1), two(f, 2);
-    co_await one.start();
-    co_await two.start();
-    const PartitionId id = co_await one_partition(one);
-    Member* from = *one.cluster->state().partition(id)->leader_broker == 1 ? &one : &two;
-    Member* to = from == &one ? &two : &one;
+    const Led led = co_await start_with_a_partition(one, two);
+    const PartitionId id = led.id;
+    Member *from = led.leader, *to = led.other;
     std::int32_t sequence = 0;
     const auto slots_read = f.bucket.slots_read;
     for (int round = 0; round < 4; ++round) {
       for (int i = 0; i < 3; ++i, ++sequence) EXPECT_EQ(co_await append(*from, id, sequence), sequence);
-      co_await move(one, id, to->id);
-      co_await f.until([&] { return to->engine->find(id) != nullptr; }, "the partition at its new leader");
+      co_await move_to(*to, id);
       EXPECT_EQ(from->engine->find(id), nullptr);
       EXPECT_EQ(co_await append(*to, id, sequence - 1), sequence - 1) << "a repeat over the move is a duplicate";
       EXPECT_EQ(to->engine->find(id)->high_watermark(), sequence);
@@ -154,16 +165,13 @@ TEST(Takeover, what_a_past_leader_cannot_say_is_read_out_of_the_slots) {
   Fleet fleet;
   fleet.run([](Fleet& f) -> Task<void> {
     Member one(f, 1), two(f, 2);
-    co_await one.start();
-    co_await two.start();
-    const PartitionId id = co_await one_partition(one);
-    Member* from = *one.cluster->state().partition(id)->leader_broker == 1 ? &one : &two;
-    Member* to = from == &one ? &two : &one;
+    const Led led = co_await start_with_a_partition(one, two);
+    const PartitionId id = led.id;
+    Member *from = led.leader, *to = led.other;
     for (int i = 0; i < 3; ++i) EXPECT_EQ(co_await append(*from, id, i), i);
     const std::size_t slots_read = f.bucket.slots_read.size();
     from->cluster->answer_storage({});
-    co_await move(one, id, to->id);
-    co_await f.until([&] { return to->engine->find(id) != nullptr; }, "the partition at its new leader");
+    co_await move_to(*to, id);
     EXPECT_GE(f.bucket.slots_read.size(), slots_read + 3);
     EXPECT_EQ(co_await append(*to, id, 2), 2) << "a duplicate";
     EXPECT_EQ(co_await append(*to, id, 3), 3);
@@ -190,16 +198,13 @@ TEST(Takeover, a_leader_tells_of_what_it_released_with_that_end_alone) {
   Fleet fleet;
   fleet.run([](Fleet& f) -> Task<void> {
     Member one(f, 1), two(f, 2);
-    co_await one.start();
-    co_await two.start();
-    const PartitionId id = co_await one_partition(one);
-    Member* from = *one.cluster->state().partition(id)->leader_broker == 1 ? &one : &two;
-    Member* to = from == &one ? &two : &one;
+    const Led led = co_await start_with_a_partition(one, two);
+    const PartitionId id = led.id;
+    Member *from = led.leader, *to = led.other;
     for (int i = 0; i < 3; ++i) EXPECT_EQ(co_await append(*from, id, i), i);
     const cluster::WalId leader = from->cluster->wal();
     EXPECT_EQ(co_await told(*to, leader, id, 3), 0u) << "it still leads";
-    co_await move(one, id, to->id);
-    co_await f.until([&] { return to->engine->find(id) != nullptr; }, "the partition at its new leader");
+    co_await move_to(*to, id);
     EXPECT_EQ(co_await told(*to, leader, id, 3), 1u);
     EXPECT_EQ(co_await told(*from, leader, id, 3), 1u) << "it may ask itself";
     EXPECT_EQ(co_await told(*to, leader, id, 2), 0u);
@@ -220,16 +225,13 @@ TEST(Takeover, slots_of_several_leaders_become_objects_in_offset_order) {
   fleet.run([](Fleet& f) -> Task<void> {
     Member one(f, 1), two(f, 2);
     one.object_interval = two.object_interval = 400ms;
-    co_await one.start();
-    co_await two.start();
-    const PartitionId id = co_await one_partition(one);
-    Member* from = *one.cluster->state().partition(id)->leader_broker == 1 ? &one : &two;
-    Member* to = from == &one ? &two : &one;
+    const Led led = co_await start_with_a_partition(one, two);
+    const PartitionId id = led.id;
+    Member *from = led.leader, *to = led.other;
     std::int32_t sequence = 0;
     for (int round = 0; round < 6; ++round) {
       for (int i = 0; i < 3; ++i, ++sequence) EXPECT_EQ(co_await append(*from, id, sequence), sequence);
-      co_await move(one, id, to->id);
-      co_await f.until([&] { return to->engine->find(id) != nullptr; }, "the partition at its new leader");
+      co_await move_to(*to, id);
       std::swap(from, to);
     }
     const auto* state = one.cluster->state().partition(id);
